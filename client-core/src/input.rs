@@ -1,0 +1,136 @@
+//! What may be told to the client: the app's wishes, the socket's news, the platform's signals, the time.
+
+use crate::{Epoch, EventId, ListenerId, PayloadRef, RequestId};
+
+/// One input of [`crate::Client::handle`].
+///
+/// Socket inputs carry the [`Epoch`] of the [`crate::Output::Open`] that they answer; news of an older
+/// epoch is dropped without effect, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    // --- the app ---
+    /// Keep a line from now on. Idempotent: a second one starts no second loop.
+    Start,
+    /// Close the line and stay closed until the next `Start`. Every pending request is settled.
+    Stop,
+    /// Drop the present socket but keep the loop: the classic `_close`. The loop revives the line after
+    /// its reconnect delay.
+    Disconnect,
+    /// Close for ever. Every later input but `Destroy` is [`ApiMisuse::Destroyed`].
+    Destroy,
+    /// Who the user is has changed. `present` = somebody is logged in to the app. Each `present: true`
+    /// means a (possibly new) identity: a ready connection logs in again on the same socket;
+    /// `present: false` ends the session and dials no more.
+    Identity { present: bool },
+    /// Ask the server something. The id comes from [`crate::Client::next_request_id`].
+    Request { id: RequestId, options: RequestOptions },
+    /// Give a pending request up. Settles it as `Cancelled`; unknown or settled ids are ignored.
+    Cancel { id: RequestId },
+    /// Register a listener. `pattern` is an exact event name, a prefix ending in `*`, or `*` for all.
+    /// The id comes from [`crate::Client::next_listener_id`].
+    Listen { listener: ListenerId, pattern: &'a str, mode: ListenMode },
+    /// Remove a listener. Unknown ids are ignored.
+    Unlisten { listener: ListenerId },
+    /// Remove every listener whose pattern is exactly this text (the classic `uninstall`).
+    UnlistenPattern { pattern: &'a str },
+
+    // --- the credentials provider, answering `Output::Credentials` ---
+    /// `ready`: the driver holds credentials to send with `Outgoing::Login`; else the login attempt
+    /// failed before it was sent and is tried again with backoff. Stale ids are ignored.
+    Credentials { id: RequestId, ready: bool },
+
+    // --- the socket, answering `Output::Open` ---
+    /// The socket is open.
+    Opened { epoch: Epoch },
+    /// One decoded frame arrived.
+    Frame { epoch: Epoch, frame: Incoming<'a> },
+    /// A send was not accepted, or failed later. `outcome` says what is known of its fate.
+    SendFailed { epoch: Epoch, id: RequestId, outcome: SendOutcome },
+    /// The socket reported an error. Treated as the end of the socket: a close may never follow.
+    Failed { epoch: Epoch },
+    /// The socket closed. `code` is the close code if one is known; `retry_after_ms` the server's advice.
+    Closed { epoch: Epoch, code: Option<u16>, retry_after_ms: Option<u32> },
+
+    // --- the platform ---
+    /// The network came or went.
+    Network { online: bool },
+    /// The app was shown (`visible`) or hidden.
+    Visibility { visible: bool },
+    /// Time has passed; nothing else. Feed it when the timer of `poll_timeout` rings.
+    Timeout,
+}
+
+/// A decoded frame, without its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// `respon`: the reply to request `id`; `ok` when its `data.error` is 0.
+    Reply { id: RequestId, ok: bool, body: PayloadRef },
+    /// A server ping. `token` is the driver's name for the uuid to echo; it comes back in `Outgoing::Pong`.
+    Ping { token: PayloadRef },
+    /// A push whose event name was interned with [`crate::Client::intern`].
+    Push { event: EventId, body: PayloadRef },
+    /// A push whose name is not interned.
+    NamedPush { event: &'a str, body: PayloadRef },
+    /// Anything else, even garbage: counts as a sign of life only.
+    Other,
+}
+
+/// How a request is to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestOptions {
+    /// Settle as `TimedOut` after this many milliseconds. 0 means the configured default.
+    pub timeout_ms: u32,
+    /// What to do when the line is not ready for it.
+    pub unsent: Unsent,
+    /// Needs only an open socket, not a login (the classic `_send`).
+    pub before_login: bool,
+    /// Size of the encoded payload in bytes, for the outbox's bound.
+    pub bytes: u32,
+}
+
+/// What becomes of a request that cannot be sent at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// Settle it as `NotSent`.
+    Fail,
+    /// Keep it in the outbox until the line is ready, within the outbox's bounds.
+    Queue {
+        /// Non-zero: only the latest queued request of this key is kept; the former is dropped as `Superseded`.
+        key: u32,
+    },
+}
+
+/// How a listener joins those already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenMode {
+    /// One more.
+    Add,
+    /// The only one for this very pattern: the classic replace-on-`on`.
+    Replace,
+}
+
+/// What is known of a send that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// It certainly never left: the request settles as `NotSent`.
+    NotSent,
+    /// It may have left: the request settles as `SentUnknown`.
+    Unknown,
+}
+
+/// The caller broke the rules of this API. The client is unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiMisuse {
+    /// The client was destroyed.
+    Destroyed,
+    /// A request id that is not the next one.
+    RequestIdOutOfTurn,
+    /// A listener id that is not the next one.
+    ListenerIdOutOfTurn,
+    /// An empty pattern, or one over the configured length.
+    BadPattern,
+    /// The listener table is full (see [`crate::Config::max_listeners`]).
+    TooManyListeners,
+    /// An event id that was never interned here.
+    UnknownEvent,
+}

@@ -1,0 +1,112 @@
+//! What the client decides: orders to the driver, and news for the app, in one ordered queue.
+
+use crate::{Epoch, ListenerId, PayloadRef, Phase, RequestId};
+
+/// One decision. The driver carries them out in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Dial, and speak of this attempt as `epoch`. Any earlier socket has been ordered closed before.
+    Open { epoch: Epoch },
+    /// Close the socket of `epoch` (also one that is still dialling). No answer is awaited.
+    Close { epoch: Epoch, code: u16 },
+    /// Ask the credentials provider; answer with `Input::Credentials { id, .. }`.
+    Credentials { epoch: Epoch, id: RequestId },
+    /// Hand a frame to the socket of `epoch`.
+    Send { epoch: Epoch, message: Outgoing },
+    /// The fate of a request. Exactly once per `Input::Request`.
+    Settle { id: RequestId, result: Result<PayloadRef, RequestError> },
+    /// Call this listener with this push. Listeners come in the order of their registration.
+    Deliver { listener: ListenerId, body: PayloadRef },
+    /// Forget what is kept under this reference: nothing (more) will be done with it.
+    Release { body: PayloadRef },
+    /// News for the app.
+    Event(ClientEvent),
+}
+
+/// A frame to be sent, without its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// `login`, with the credentials that the provider gave for this id.
+    Login { id: RequestId },
+    /// `ping`.
+    Ping { id: RequestId },
+    /// `response`, echoing the uuid kept under `token`.
+    Pong { token: PayloadRef },
+    /// The app's request.
+    Request { id: RequestId },
+}
+
+/// News for the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// The phase is another one now.
+    Phase(Phase),
+    /// A login succeeded; `body` is the reply's data. `again` when this client had been logged in before.
+    LoggedIn { body: PayloadRef, again: bool },
+    /// The server refused the login; it is tried again with backoff.
+    LoginRefused { body: PayloadRef },
+    /// The line ended (or a dial failed).
+    Disconnected { reason: CloseReason },
+    /// A queued request was dropped from the outbox (its `Settle` follows).
+    OutboxDropped { id: RequestId, reason: DropReason },
+}
+
+/// Why a connection is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The app asked for it.
+    Asked,
+    /// The user logged out of the app.
+    LoggedOut,
+    /// The dial failed or was refused.
+    DialFailed,
+    /// The dial took longer than `Config::dial_timeout_ms`.
+    DialTimedOut,
+    /// The peer or the platform closed it, with this code if one was given.
+    Remote { code: Option<u16> },
+    /// No sign of life within interval + grace.
+    Dead,
+    /// The platform reported an error.
+    Error,
+    /// The platform said that the network is gone.
+    Offline,
+}
+
+/// Why one request has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// It never left; asking again is safe.
+    NotSent(NotSent),
+    /// It was handed to the socket and the line was lost: its fate is unknown.
+    SentUnknown,
+    /// The server answered with an error; `body` is the reply's data.
+    Refused { body: PayloadRef },
+    /// No reply in time. `sent` tells whether it was handed to a socket.
+    TimedOut { sent: bool },
+    /// The app cancelled it, or closed the client. `sent` as above.
+    Cancelled { sent: bool },
+}
+
+/// Why a request was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// The line is not ready, and the request was not to be queued.
+    NotReady,
+    /// The pool or the outbox is full.
+    Full,
+    /// The outbox dropped it.
+    Dropped(DropReason),
+    /// The socket refused it.
+    Socket,
+}
+
+/// Why the outbox dropped a queued request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// Too many entries or bytes: the oldest goes.
+    Full,
+    /// Older than `Config::outbox_max_age_ms`.
+    Expired,
+    /// A later request of the same key took its place.
+    Superseded,
+}

@@ -1,0 +1,29 @@
+//! The plain numbers that cross the driver's boundary: instants and the names of things.
+//! Nothing here reads a clock: the driver supplies every instant.
+
+/// A monotonic instant in milliseconds. The driver chooses the origin; only differences matter here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub u64);
+
+/// Which connection attempt a socket input or output speaks of. Starts at 1 and only ever grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u32);
+
+/// A request (also a login or a heartbeat) of this client: 1, 2, 3 …, never used twice.
+///
+/// On the wire it becomes a uuid that is unique for ever: the driver's random prefix and this number.
+/// Stays below 2^53, so that it is exact as a JavaScript number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A registered listener: 1, 2, 3 …, never used twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub u32);
+
+/// An interned event name. Valid for the life of the client that interned it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub u32);
+
+/// The driver's own name for a payload that it keeps: opaque here, carried from an input to an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PayloadRef(pub u32);

@@ -1,0 +1,1 @@
+//! Who may log in and who may push. Comparisons take constant time.

@@ -1,0 +1,138 @@
+//! The server's settings as values, with their defaults and units. Where they come from (TOML, environment,
+//! flags) is the loader's business; what they must satisfy is the checker's.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Every setting of a server. Durations are in milliseconds, sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen, for WebSocket and HTTP alike.
+    pub listen: SocketAddr,
+    /// Role name → key of its classic tokens.
+    pub roles: BTreeMap<String, Secret>,
+    /// Who may push, and what.
+    pub push: PushConfig,
+    /// When things happen.
+    pub timing: Timing,
+    /// What is too much.
+    pub limits: ServerLimits,
+    /// Browsers' `Origin` values that may connect; empty means any. Requests without `Origin` always may.
+    pub allowed_origins: Vec<String>,
+    /// Mirror of presence to the classic Redis keys.
+    pub redis: Option<RedisConfig>,
+    /// Number of connection shards (threads); 0 means one per core.
+    pub shards: usize,
+}
+
+/// A secret text. `Debug` never shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Who may push, and what.
+#[derive(Clone, Debug)]
+pub struct PushConfig {
+    /// Accepted as `Authorization: Bearer KEY`.
+    pub keys: Vec<Secret>,
+    /// Accept a push without a key from loopback, if it carries no forwarding header.
+    pub allow_loopback: bool,
+    /// Allowed events: exact names, or prefixes ending in `*`.
+    pub events: Vec<String>,
+    /// Largest request body.
+    pub max_body_bytes: usize,
+}
+
+/// When things happen. Milliseconds.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// Between two server pings to one connection.
+    pub ping_interval_ms: u64,
+    /// A connection that has sent nothing for this long is closed (`CloseCode::Idle`).
+    pub idle_timeout_ms: u64,
+    /// A connection that has not logged in for this long is closed (`CloseCode::LoginDeadline`).
+    pub login_deadline_ms: u64,
+    /// On SIGTERM, how long connections may take to leave.
+    pub drain_window_ms: u64,
+}
+
+/// What is too much.
+#[derive(Clone, Debug)]
+pub struct ServerLimits {
+    /// Open connections, all together.
+    pub max_connections: usize,
+    /// Open connections of one remote address; 0 means no bound (all may come through one proxy).
+    pub max_connections_per_address: usize,
+    /// Logged-in connections of one user.
+    pub max_connections_per_user: usize,
+    /// One frame's payload, and one reassembled message.
+    pub max_message_bytes: usize,
+    /// Frames per second of one connection, in the long run.
+    pub frames_per_second: u32,
+    /// Frames that one connection may send at once.
+    pub frame_burst: u32,
+    /// Bytes that may wait for one connection that does not read.
+    pub outbound_queue_bytes: usize,
+    /// Recipients of one push.
+    pub max_recipients: usize,
+}
+
+/// Mirror of presence to Redis.
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    /// `redis://[:password@]host:port/db`.
+    pub url: Secret,
+    /// Put before every key (Laravel's default is `laravel_database_`).
+    pub prefix: String,
+}
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself. Never log it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            roles: BTreeMap::new(),
+            push: PushConfig {
+                keys: Vec::new(),
+                allow_loopback: true,
+                events: vec!["user_tabbar".into(), "chat*".into()],
+                max_body_bytes: 2 * 1024 * 1024,
+            },
+            timing: Timing {
+                ping_interval_ms: 20_000,
+                idle_timeout_ms: 60_000,
+                login_deadline_ms: 120_000,
+                drain_window_ms: 5_000,
+            },
+            limits: ServerLimits {
+                max_connections: 100_000,
+                max_connections_per_address: 0,
+                max_connections_per_user: 1_000,
+                max_message_bytes: 1024 * 1024,
+                frames_per_second: 2_000,
+                frame_burst: 120_000,
+                outbound_queue_bytes: 1024 * 1024,
+                max_recipients: 100_000,
+            },
+            allowed_origins: Vec::new(),
+            redis: None,
+            shards: 0,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The Heartline server: one live line to every device of a logged-in user. Library half; the binary is thin.
