@@ -1,2 +1,58 @@
-//! (under construction)
-fn main() {}
+//! Every chore of this workspace, in Rust. `cargo xtask help` lists them.
+//!
+//! This file only decides; each chore has a room of its own.
+
+mod bench;
+mod demo;
+mod fuzz;
+mod needs;
+mod npm;
+mod relay;
+mod run;
+mod size;
+mod test;
+mod tidy;
+mod wasm;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of the Heartline workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build what the wasm client ships into js-shim/pkg.
+    Wasm(wasm::WasmArgs),
+    /// Build the npm package (and the wasm it carries) into js-shim/dist.
+    Npm,
+    /// Measure the client's size beside its peers; fail above the budget.
+    Size,
+    /// Check the invariants of the house: dependencies, module docs, leaks.
+    Tidy,
+    /// Run every check and test there is.
+    Test(test::TestArgs),
+    /// Build everything, start a server and the demo page, say how to push to it.
+    Demo(demo::DemoArgs),
+    /// Measure, and write bench/RESULTS.md.
+    Bench,
+    /// Run the fuzz targets for a while.
+    Fuzz(fuzz::FuzzArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Wasm(args) => wasm::run(&args),
+        Chore::Npm => npm::run(),
+        Chore::Size => size::run(),
+        Chore::Tidy => tidy::run_tests(),
+        Chore::Test(args) => test::run_all(&args),
+        Chore::Demo(args) => demo::run_demo(&args),
+        Chore::Bench => bench::run(),
+        Chore::Fuzz(args) => fuzz::run_all(&args),
+    }
+}

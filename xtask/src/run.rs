@@ -1,0 +1,82 @@
+//! Runs other programs: says what it runs, streams what they say, fails with the command's name.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Cargo, as the one that runs us.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// A program in a folder of the workspace.
+pub fn program(name: impl AsRef<OsStr>, folder: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(root().join(folder));
+    command
+}
+
+/// Prints a heading, so that long work shows where it is.
+pub fn say(text: impl std::fmt::Display) {
+    println!("\n── {text}");
+    let _ = std::io::stdout().flush();
+}
+
+/// Runs to the end with our own standard output and error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    let status = command.status().with_context(|| format!("cannot start: {shown}"))?;
+    if !status.success() {
+        bail!("failed ({status}): {shown}");
+    }
+    Ok(())
+}
+
+/// Runs to the end, passes every line on, and hands each to `look`. Standard error is our own.
+pub fn run_watching(command: &mut Command, mut look: impl FnMut(&str)) -> Result<()> {
+    let shown = show(command);
+    let started = Instant::now();
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start: {shown}"))?;
+    if let Some(out) = child.stdout.take() {
+        for line in BufReader::new(out).split(b'\n') {
+            let line = line.with_context(|| format!("reading the output of: {shown}"))?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            look(&line);
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("failed ({status}) after {:.0} s: {shown}", started.elapsed().as_secs_f32());
+    }
+    Ok(())
+}
+
+/// Whether a program answers to being called at all.
+pub fn answers(name: &str, argument: &str) -> bool {
+    Command::new(name)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
