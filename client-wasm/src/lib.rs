@@ -1,1 +1,32 @@
-//! (under construction)
+//! The Heartline client behind a WebAssembly boundary that only numbers cross.
+//!
+//! JavaScript owns the socket, the clock and the payloads; this crate owns the decisions. One message costs
+//! one call in ([`feed`]) and a few calls out (`emit`), all of them numbers, because a string costs a
+//! hundred times as much where there is no `TextEncoder`, and because the same calls stay cheap
+//! when the module was turned into JavaScript for an engine without WebAssembly.
+//!
+//! - [`codes`] gives each input, output and outcome its number; `js-shim/src/core/codes.ts` repeats them, and a test
+//!   compares the two files.
+//! - [`feed`] turns numbers into inputs, `emit` turns outputs into numbers.
+//! - [`registry`] keeps the clients of this module, [`alarm`] rings when a deadline has come, and
+//!   [`report`] answers the questions of people.
+//!
+//! A panic is a trap: the driver drops the whole module, tells the app, and starts a fresh one.
+
+mod alarm;
+pub mod codes;
+mod emit;
+mod feed;
+mod names;
+mod options;
+mod registry;
+mod report;
+
+pub use alarm::alarm;
+pub use feed::{feed, next_request};
+pub use names::{intern, listen, named_push, unlisten_pattern};
+pub use options::option;
+#[cfg(feature = "crash")]
+pub use registry::crash;
+pub use registry::{create, discard};
+pub use report::{diagnostics, snapshot};
