@@ -1,59 +1,356 @@
-//! The machine itself: under construction.
+//! The machine itself: its state, its doors, and what it does with each input. A table of contents in
+//! code; the decisions live in the rooms below, one per concern.
+//!
+//! - `line` – a socket or none: dial, loss, wait, park, close; the platform's signals
+//! - `login` – one login in flight, again after refusal, user switch
+//! - `heartbeat` – pings both ways, dead links, probes
+//! - `requests` – accept, send, queue, settle
+//!
+//! Each `handle` does three things in this order: a late clock is noticed (`notice_sleep`), the input is
+//! taken, then the timers that are due ring. A frame that comes together with a deadline is thus heard first.
 
-use crate::{ApiMisuse, Config, EventId, Input, ListenerId, Millis, Output, Phase, RequestId};
+mod heartbeat;
+mod line;
+mod login;
+mod requests;
+
+use std::collections::VecDeque;
+
+use crate::{
+    ApiMisuse, ClientEvent, CloseReason, Config, Epoch, EventId, Incoming, Input, ListenerId,
+    Millis, Outgoing, Output, Phase, RequestId,
+    outbox::Outbox,
+    pool::Pool,
+    rng::Rng,
+    router::Router,
+    timers::{Timer, Timers},
+};
+use heartbeat::Ping;
+use login::Login;
+
+/// The latest instant: 2^53, where a JavaScript number stops being exact. Later ones count as this one,
+/// so that a deadline, which lies in the future, can always be named.
+const END_OF_TIME: Millis = Millis(1 << 53);
 
 /// The client as a value. See the crate's page for how to drive it.
 pub struct Client {
-    _config: Config,
+    config: Config,
+    rng: Rng,
+    /// The latest instant ever told: time does not run backwards here, whatever the driver's clock does.
+    now: Millis,
+    outputs: VecDeque<Output>,
+    timers: Timers,
+    /// A socket (of `epoch`) lives exactly while `phase.is_connected()`.
+    phase: Phase,
+
+    // What the app wants.
+    started: bool,
+    destroyed: bool,
+    /// Somebody is logged in to the app. A socket lives only while this holds.
+    identity: bool,
+    /// Why nothing is tried any more: the app's `Stop`, or a terminal close code.
+    closed: Option<CloseReason>,
+
+    // What the platform says.
+    online: bool,
+    visible: bool,
+
+    // The line.
+    /// The latest attempt. Four thousand million of them, two per second, take 68 years.
+    epoch: Epoch,
+    /// How many times in a row the line was lost before it was stable.
+    attempt: u32,
+    /// When the latest dial began.
+    dialled_at: Option<Millis>,
+    login: Login,
+    /// The latest `ping`, while its reply is awaited.
+    ping: Option<Ping>,
+
+    // The traffic.
+    last_request: u64,
+    pool: Pool,
+    outbox: Outbox,
+    router: Router,
 }
 
 impl Client {
     /// A client that has not started. `seed` feeds the jitter; `now` is the present.
-    pub fn new(config: Config, _seed: u64, _now: Millis) -> Self {
-        Self { _config: config }
+    ///
+    /// It takes the network for present and the app for visible until it is told otherwise, and nobody
+    /// for logged in.
+    pub fn new(config: Config, seed: u64, now: Millis) -> Self {
+        Self {
+            config,
+            rng: Rng::new(seed),
+            now: now.min(END_OF_TIME),
+            outputs: VecDeque::new(),
+            timers: Timers::new(),
+            phase: Phase::Idle,
+            started: false,
+            destroyed: false,
+            identity: false,
+            closed: None,
+            online: true,
+            visible: true,
+            epoch: Epoch(0),
+            attempt: 0,
+            dialled_at: None,
+            login: Login::new(),
+            ping: None,
+            last_request: 0,
+            pool: Pool::default(),
+            outbox: Outbox::default(),
+            router: Router::new(),
+        }
     }
 
-    /// Feeds one input at time `now`.
+    /// Feeds one input at time `now`. A `now` before an earlier one counts as that one.
+    ///
+    /// Each input adds a few outputs (a push: one per listener that hears it; the end of a line: one per
+    /// request on it). The queue is bounded by what was fed since it was last drained, nothing else
+    /// adds to it: drain it after every input, or after every batch.
     ///
     /// # Errors
-    /// [`ApiMisuse`] when the caller broke a rule; the client is then unchanged.
-    pub fn handle(&mut self, _now: Millis, _input: Input<'_>) -> Result<(), ApiMisuse> {
-        unimplemented!("under construction")
+    /// [`ApiMisuse`] when the caller broke a rule; the client is then unchanged, and a payload reference
+    /// in the input stays the driver's own to forget.
+    pub fn handle(&mut self, now: Millis, input: Input<'_>) -> Result<(), ApiMisuse> {
+        if self.destroyed {
+            return if input == Input::Destroy {
+                Ok(())
+            } else {
+                Err(ApiMisuse::Destroyed)
+            };
+        }
+        self.check(input)?;
+        self.now = self.now.max(now).min(END_OF_TIME);
+        self.notice_sleep();
+        self.take(input);
+        self.ring();
+        Ok(())
     }
 
     /// The next decision, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
-    /// The one next deadline.
+    /// The one next deadline. Always later than the `now` of the latest [`Self::handle`].
     pub fn poll_timeout(&self) -> Option<Millis> {
-        None
+        self.next_deadline().map(|(at, _)| at)
     }
 
     /// The name of the timer behind [`Self::poll_timeout`].
     pub fn next_timeout_reason(&self) -> Option<&'static str> {
-        None
+        self.next_deadline().map(|(_, name)| name)
     }
 
     /// Where the line stands.
     pub fn phase(&self) -> Phase {
-        Phase::Idle
+        self.phase
     }
 
-    /// The id that the next `Input::Request` must carry.
+    /// The id that the next `Input::Request` must carry. Logins and pings draw from the same sequence, so
+    /// ask right before.
     pub fn next_request_id(&self) -> RequestId {
-        RequestId(1)
+        RequestId(self.last_request + 1)
     }
 
     /// The id that the next `Input::Listen` must carry.
     pub fn next_listener_id(&self) -> ListenerId {
-        ListenerId(1)
+        self.router.next_listener_id()
     }
 
     /// A number for an event name, so that pushes need no string. The same name gets the same number.
-    /// `None` when the table is full: use `Incoming::NamedPush`.
-    pub fn intern(&mut self, _name: &str) -> Option<EventId> {
-        None
+    /// `None` when the table is full or the name too long: use `Incoming::NamedPush`.
+    pub fn intern(&mut self, name: &str) -> Option<EventId> {
+        self.router.intern(name, self.config.max_event_names)
     }
+
+    /// How much of each bounded collection is in use. For tests and curiosity.
+    #[doc(hidden)]
+    pub fn sizes(&self) -> Sizes {
+        let (pool_slots, pool_deadlines) = self.pool.footprint();
+        let (listeners, event_names) = self.router.sizes();
+        Sizes {
+            outputs: self.outputs.len(),
+            requests: self.pool.len(),
+            pool_slots,
+            pool_deadlines,
+            outbox_entries: self.outbox.len(),
+            outbox_bytes: self.outbox.bytes(),
+            listeners,
+            event_names,
+        }
+    }
+
+    /// Refuses what breaks a rule before anything has changed.
+    fn check(&self, input: Input<'_>) -> Result<(), ApiMisuse> {
+        match input {
+            Input::Request { id, .. } if id != self.next_request_id() => {
+                Err(ApiMisuse::RequestIdOutOfTurn)
+            }
+            Input::Frame {
+                frame: Incoming::Push { event, .. },
+                ..
+            } if !self.router.knows(event) => Err(ApiMisuse::UnknownEvent),
+            Input::Listen {
+                listener,
+                pattern,
+                mode,
+            } => self
+                .router
+                .check(listener, pattern, mode, self.config.max_listeners),
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self, input: Input<'_>) {
+        match input {
+            Input::Start => self.start(),
+            Input::Stop => self.stop(),
+            Input::Disconnect => self.disconnect(),
+            Input::Destroy => self.destroy(),
+            Input::Identity { present } => self.identify(present),
+            Input::Request { id, options } => self.request(id, options),
+            Input::Cancel { id } => self.cancel(id),
+            Input::Listen {
+                listener,
+                pattern,
+                mode,
+            } => self.router.listen(listener, pattern, mode),
+            Input::Unlisten { listener } => self.router.unlisten(listener),
+            Input::UnlistenPattern { pattern } => self.router.unlisten_pattern(pattern),
+            Input::Credentials { id, ready } => self.credentials(id, ready),
+            Input::Opened { epoch } => self.opened(epoch),
+            Input::Frame { epoch, frame } => self.frame(epoch, frame),
+            Input::SendFailed { epoch, id, outcome } => self.send_failed(epoch, id, outcome),
+            Input::Failed { epoch } => self.failed(epoch),
+            Input::Closed {
+                epoch,
+                code,
+                retry_after_ms,
+            } => self.remote_closed(epoch, code, retry_after_ms),
+            Input::Network { online } => self.network(online),
+            Input::Visibility { visible } => self.visibility(visible),
+            Input::Timeout => {}
+        }
+    }
+
+    /// Rings what is due. One pass is enough: whatever rings sets timers in the future only.
+    fn ring(&mut self) {
+        for timer in Timer::ALL {
+            if self.timers.ring(timer, self.now) {
+                match timer {
+                    Timer::Dial => self.dial_timed_out(),
+                    Timer::Reconnect => self.dial(),
+                    Timer::Login => self.login_timed_out(),
+                    Timer::LoginRetry => self.begin_login(),
+                    Timer::Heartbeat => self.beat(),
+                    Timer::Grace => self.found_dead(),
+                    Timer::Stable => self.attempt = 0,
+                }
+            }
+        }
+        self.expire_requests();
+    }
+
+    fn next_deadline(&self) -> Option<(Millis, &'static str)> {
+        let request = self.pool.next_deadline().map(|at| (at, "request"));
+        match (self.timers.next(), request) {
+            (Some(timer), Some(request)) if request.0 < timer.0 => Some(request),
+            (timer, request) => timer.or(request),
+        }
+    }
+
+    /// One frame. A sign of life, whatever it says; its payload is answered for on every path.
+    fn frame(&mut self, epoch: Epoch, frame: Incoming<'_>) {
+        let lives = self.is_open(epoch);
+        if lives {
+            self.heard();
+        }
+        match frame {
+            Incoming::Reply { id, ok, body } if lives => self.reply(id, ok, body),
+            Incoming::Ping { token } if lives => self.send(Outgoing::Pong { token }),
+            Incoming::Push { event, body } => {
+                if lives {
+                    let heard = self
+                        .router
+                        .hearers(event)
+                        .iter()
+                        .map(|&listener| Output::Deliver { listener, body });
+                    self.outputs.extend(heard);
+                }
+                self.out(Output::Release { body });
+            }
+            Incoming::NamedPush { event, body } => {
+                if lives {
+                    let heard = self
+                        .router
+                        .hearers_of(event)
+                        .map(|listener| Output::Deliver { listener, body });
+                    self.outputs.extend(heard);
+                }
+                self.out(Output::Release { body });
+            }
+            Incoming::Reply { body, .. } | Incoming::Ping { token: body } => {
+                self.out(Output::Release { body })
+            }
+            Incoming::Other => {}
+        }
+    }
+
+    fn is_open(&self, epoch: Epoch) -> bool {
+        epoch == self.epoch && self.phase.is_open()
+    }
+
+    fn is_connected(&self, epoch: Epoch) -> bool {
+        epoch == self.epoch && self.phase.is_connected()
+    }
+
+    /// The one place where the phase changes.
+    fn enter(&mut self, phase: Phase) {
+        if phase != self.phase {
+            self.phase = phase;
+            self.event(ClientEvent::Phase(phase));
+        }
+    }
+
+    fn set(&mut self, timer: Timer, after_ms: u32) {
+        self.timers.set(timer, self.now.after(after_ms));
+    }
+
+    fn allocate_id(&mut self) -> RequestId {
+        self.last_request += 1;
+        RequestId(self.last_request)
+    }
+
+    fn send(&mut self, message: Outgoing) {
+        self.out(Output::Send {
+            epoch: self.epoch,
+            message,
+        });
+    }
+
+    fn event(&mut self, event: ClientEvent) {
+        self.out(Output::Event(event));
+    }
+
+    fn out(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+}
+
+/// See [`Client::sizes`].
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Sizes {
+    pub outputs: usize,
+    pub requests: usize,
+    pub pool_slots: usize,
+    pub pool_deadlines: usize,
+    pub outbox_entries: usize,
+    pub outbox_bytes: u64,
+    pub listeners: usize,
+    pub event_names: usize,
 }

@@ -55,7 +55,10 @@ pub enum Backoff {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            backoff: Backoff::Jitter { min_ms: 500, max_ms: 20_000 },
+            backoff: Backoff::Jitter {
+                min_ms: 500,
+                max_ms: 20_000,
+            },
             dial_timeout_ms: 10_000,
             login_timeout_ms: 10_000,
             heartbeat_interval_ms: 25_000,

@@ -23,12 +23,19 @@ pub enum Input<'a> {
     /// `present: false` ends the session and dials no more.
     Identity { present: bool },
     /// Ask the server something. The id comes from [`crate::Client::next_request_id`].
-    Request { id: RequestId, options: RequestOptions },
+    Request {
+        id: RequestId,
+        options: RequestOptions,
+    },
     /// Give a pending request up. Settles it as `Cancelled`; unknown or settled ids are ignored.
     Cancel { id: RequestId },
     /// Register a listener. `pattern` is an exact event name, a prefix ending in `*`, or `*` for all.
     /// The id comes from [`crate::Client::next_listener_id`].
-    Listen { listener: ListenerId, pattern: &'a str, mode: ListenMode },
+    Listen {
+        listener: ListenerId,
+        pattern: &'a str,
+        mode: ListenMode,
+    },
     /// Remove a listener. Unknown ids are ignored.
     Unlisten { listener: ListenerId },
     /// Remove every listener whose pattern is exactly this text (the classic `uninstall`).
@@ -45,11 +52,19 @@ pub enum Input<'a> {
     /// One decoded frame arrived.
     Frame { epoch: Epoch, frame: Incoming<'a> },
     /// A send was not accepted, or failed later. `outcome` says what is known of its fate.
-    SendFailed { epoch: Epoch, id: RequestId, outcome: SendOutcome },
+    SendFailed {
+        epoch: Epoch,
+        id: RequestId,
+        outcome: SendOutcome,
+    },
     /// The socket reported an error. Treated as the end of the socket: a close may never follow.
     Failed { epoch: Epoch },
     /// The socket closed. `code` is the close code if one is known; `retry_after_ms` the server's advice.
-    Closed { epoch: Epoch, code: Option<u16>, retry_after_ms: Option<u32> },
+    Closed {
+        epoch: Epoch,
+        code: Option<u16>,
+        retry_after_ms: Option<u32>,
+    },
 
     // --- the platform ---
     /// The network came or went.
@@ -64,7 +79,11 @@ pub enum Input<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
     /// `respon`: the reply to request `id`; `ok` when its `data.error` is 0.
-    Reply { id: RequestId, ok: bool, body: PayloadRef },
+    Reply {
+        id: RequestId,
+        ok: bool,
+        body: PayloadRef,
+    },
     /// A server ping. `token` is the driver's name for the uuid to echo; it comes back in `Outgoing::Pong`.
     Ping { token: PayloadRef },
     /// A push whose event name was interned with [`crate::Client::intern`].

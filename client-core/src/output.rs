@@ -14,9 +14,15 @@ pub enum Output {
     /// Hand a frame to the socket of `epoch`.
     Send { epoch: Epoch, message: Outgoing },
     /// The fate of a request. Exactly once per `Input::Request`.
-    Settle { id: RequestId, result: Result<PayloadRef, RequestError> },
+    Settle {
+        id: RequestId,
+        result: Result<PayloadRef, RequestError>,
+    },
     /// Call this listener with this push. Listeners come in the order of their registration.
-    Deliver { listener: ListenerId, body: PayloadRef },
+    Deliver {
+        listener: ListenerId,
+        body: PayloadRef,
+    },
     /// Forget what is kept under this reference: nothing (more) will be done with it.
     Release { body: PayloadRef },
     /// News for the app.

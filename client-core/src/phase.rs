@@ -17,7 +17,11 @@ pub enum Phase {
     /// Open and logged in.
     Ready,
     /// No socket; the next attempt, number `attempt` (from 1), is due at `until`, or on a signal if `None`.
-    Waiting { attempt: u32, until: Option<Millis>, reason: WaitReason },
+    Waiting {
+        attempt: u32,
+        until: Option<Millis>,
+        reason: WaitReason,
+    },
     /// The app is hidden and the socket died: nothing is tried until it is shown.
     Parked,
     /// Closed by the app, or for ever by a terminal close code.
@@ -38,7 +42,10 @@ pub enum WaitReason {
 impl Phase {
     /// The classic `IsConnected`: a socket is being dialled or is open.
     pub fn is_connected(self) -> bool {
-        matches!(self, Self::Connecting | Self::Open | Self::LoggingIn | Self::Ready)
+        matches!(
+            self,
+            Self::Connecting | Self::Open | Self::LoggingIn | Self::Ready
+        )
     }
 
     /// The classic `IsOpen`: the socket is open.

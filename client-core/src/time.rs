@@ -5,6 +5,13 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
+impl Millis {
+    /// This much later.
+    pub(crate) fn after(self, ms: u32) -> Self {
+        Self(self.0.saturating_add(u64::from(ms)))
+    }
+}
+
 /// Which connection attempt a socket input or output speaks of. Starts at 1 and only ever grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u32);

@@ -1,0 +1,82 @@
+//! How long to wait: before the next dial, and before the next login after a refusal. Pure formulas.
+
+use crate::{Backoff, rng::Rng};
+
+/// Refused logins never wait longer than this (unless the configured delay itself is longer).
+const LOGIN_DELAY_MAX_MS: u32 = 60_000;
+/// Nor shorter than this.
+const LOGIN_DELAY_MIN_MS: u32 = 1_000;
+
+/// The delay before dial number `attempt` (from 1) in a row without a stable line.
+pub(crate) fn dial_delay(policy: Backoff, attempt: u32, rng: &mut Rng) -> u32 {
+    match policy {
+        Backoff::Fixed { delay_ms } => delay_ms.max(1),
+        Backoff::Jitter { min_ms, max_ms } => full_jitter(min_ms, max_ms, attempt, rng),
+    }
+}
+
+/// The delay after refusal number `refusals` (from 1) in a row. Grows even where the reconnect delay is
+/// fixed: the classic client asked with a refused token at full pace, for ever.
+pub(crate) fn login_delay(policy: Backoff, refusals: u32, rng: &mut Rng) -> u32 {
+    let min = match policy {
+        Backoff::Fixed { delay_ms } => delay_ms,
+        Backoff::Jitter { min_ms, .. } => min_ms,
+    };
+    full_jitter(
+        min.max(LOGIN_DELAY_MIN_MS),
+        LOGIN_DELAY_MAX_MS,
+        refusals,
+        rng,
+    )
+}
+
+/// `min(max, min + rand(0, min(max, min·2^attempt)))`, see "Exponential Backoff And Jitter", AWS 2015.
+fn full_jitter(min: u32, max: u32, attempt: u32, rng: &mut Rng) -> u32 {
+    let min = min.max(1);
+    let max = max.max(min);
+    let grown = u64::from(min) << attempt.min(32);
+    let span = grown.min(u64::from(max)) as u32;
+    min.saturating_add(rng.up_to(span)).min(max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(delays: impl Fn(&mut Rng) -> u32) -> (u32, u32) {
+        let mut rng = Rng::new(1);
+        let all: Vec<u32> = (0..20_000).map(|_| delays(&mut rng)).collect();
+        (*all.iter().min().unwrap(), *all.iter().max().unwrap())
+    }
+
+    #[test]
+    fn jitter_fills_its_range_and_grows_to_the_maximum() {
+        let policy = Backoff::Jitter {
+            min_ms: 500,
+            max_ms: 20_000,
+        };
+        assert_eq!(range(|r| dial_delay(policy, 1, r)), (500, 1_500));
+        assert_eq!(range(|r| dial_delay(policy, 2, r)), (500, 2_500));
+        let (least, most) = range(|r| dial_delay(policy, u32::MAX, r));
+        assert!(least < 600 && most == 20_000);
+    }
+
+    #[test]
+    fn fixed_is_fixed_for_dials_but_not_for_refused_logins() {
+        let policy = Backoff::Fixed { delay_ms: 5_000 };
+        assert_eq!(range(|r| dial_delay(policy, 9, r)), (5_000, 5_000));
+        assert_eq!(range(|r| login_delay(policy, 1, r)), (5_000, 15_000));
+        assert_eq!(range(|r| login_delay(policy, 9, r)).1, 60_000);
+    }
+
+    #[test]
+    fn senseless_settings_give_a_positive_delay() {
+        for (min_ms, max_ms) in [(0, 0), (9, 1), (u32::MAX, u32::MAX), (u32::MAX, 0)] {
+            assert!(range(|r| dial_delay(Backoff::Jitter { min_ms, max_ms }, 40, r)).0 >= 1);
+        }
+        assert_eq!(
+            range(|r| dial_delay(Backoff::Fixed { delay_ms: 0 }, 1, r)),
+            (1, 1)
+        );
+    }
+}

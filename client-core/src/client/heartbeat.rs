@@ -1,0 +1,88 @@
+//! Signs of life: a `ping` at each interval, a probe when there is doubt, and the verdict.
+//! Any frame of the present line is a sign of life; only silence after a `ping` means death.
+
+use super::Client;
+use crate::{CloseReason, Outgoing, RequestId, timers::Timer};
+
+/// A `ping` whose reply is awaited.
+pub(super) struct Ping {
+    pub(super) id: RequestId,
+    /// Sent while logged in, and no login began since: an error in reply means that the server has
+    /// forgotten the session.
+    pub(super) in_session: bool,
+    /// Sent after the platform had said that the network is gone.
+    offline: bool,
+}
+
+impl Client {
+    /// The interval is over.
+    pub(super) fn beat(&mut self) {
+        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
+        // While one ping's verdict is pending, a second would only postpone it.
+        if self.timers.at(Timer::Grace).is_none() {
+            self.ping(self.config.heartbeat_grace_ms);
+        }
+    }
+
+    /// There is doubt about an open line: asks for a sign of life, to come soon.
+    pub(super) fn probe(&mut self) {
+        let verdict = self.now.after(self.config.probe_grace_ms.max(1));
+        let sooner = self.timers.at(Timer::Grace).is_none_or(|at| at > verdict);
+        if self.phase.is_open() && sooner {
+            self.ping(self.config.probe_grace_ms);
+        }
+    }
+
+    /// A frame of the present line arrived.
+    pub(super) fn heard(&mut self) {
+        self.timers.clear(Timer::Grace);
+    }
+
+    /// The reply to a `ping`.
+    pub(super) fn ponged(&mut self, ok: bool) {
+        let Some(ping) = self.ping.take() else { return };
+        if ping.offline {
+            // The platform was wrong. Were it believed, the next loss would wait for a network event for ever.
+            self.online = true;
+        }
+        if !ok && ping.in_session {
+            self.begin_login();
+        }
+    }
+
+    pub(super) fn found_dead(&mut self) {
+        self.lose(CloseReason::Dead);
+    }
+
+    /// Called with each input: if a timer is overdue by so much that the process must have slept, the
+    /// line's own deadlines prove nothing, and the line is probed instead.
+    pub(super) fn notice_sleep(&mut self) {
+        let Some(due) = self.poll_timeout() else {
+            return;
+        };
+        if !self.phase.is_open() || self.now <= due.after(self.config.clock_jump_ms) {
+            return;
+        }
+        self.timers.clear(Timer::Grace);
+        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
+        if self
+            .timers
+            .at(Timer::Login)
+            .is_some_and(|at| at <= self.now)
+        {
+            self.set(Timer::Login, self.config.probe_grace_ms.max(1));
+        }
+        self.probe();
+    }
+
+    fn ping(&mut self, grace_ms: u32) {
+        let id = self.allocate_id();
+        self.ping = Some(Ping {
+            id,
+            in_session: self.phase.is_login(),
+            offline: !self.online,
+        });
+        self.set(Timer::Grace, grace_ms.max(1));
+        self.send(Outgoing::Ping { id });
+    }
+}

@@ -1,0 +1,188 @@
+//! The app's requests: accepted, sent or queued, and each settled exactly once.
+
+use super::Client;
+use crate::{
+    ClientEvent, CloseReason, DropReason, Epoch, NotSent, Outgoing, Output, PayloadRef,
+    RequestError, RequestId, RequestOptions, SendOutcome, Unsent,
+    outbox::Entry,
+    pool::{Pending, Place},
+};
+
+impl Client {
+    pub(super) fn request(&mut self, id: RequestId, options: RequestOptions) {
+        self.allocate_id();
+        let expires = (options.timeout_ms != 0).then(|| self.now.after(options.timeout_ms));
+        if self.pool.len() >= self.config.max_requests as usize {
+            self.settle(id, Err(RequestError::NotSent(NotSent::Full)));
+        } else if self.phase.is_login() || (options.before_login && self.phase.is_open()) {
+            let deadline = expires.unwrap_or(self.sent_deadline());
+            self.pool.add(Pending {
+                id,
+                place: Place::Sent,
+                deadline,
+                expires,
+            });
+            self.send(Outgoing::Request { id });
+        } else if let Unsent::Queue { key } = options.unsent {
+            self.queue(
+                Entry {
+                    id,
+                    key,
+                    bytes: options.bytes,
+                    before_login: options.before_login,
+                },
+                expires,
+            );
+        } else {
+            self.settle(id, Err(RequestError::NotSent(NotSent::NotReady)));
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        if let Some(pending) = self.pool.remove(id) {
+            self.outbox.remove(id);
+            self.settle(
+                id,
+                Err(RequestError::Cancelled {
+                    sent: pending.place == Place::Sent,
+                }),
+            );
+        }
+    }
+
+    /// Settles every request as cancelled.
+    pub(super) fn cancel_all(&mut self) {
+        self.cancel_queued();
+        for pending in self.pool.take(None) {
+            self.settle(pending.id, Err(RequestError::Cancelled { sent: true }));
+        }
+    }
+
+    /// Settles what the outbox holds as cancelled.
+    pub(super) fn cancel_queued(&mut self) {
+        self.outbox.clear();
+        for pending in self.pool.take(Some(Place::Queued)) {
+            self.settle(pending.id, Err(RequestError::Cancelled { sent: false }));
+        }
+    }
+
+    /// A reply on the present line: to a request, to the login, to a ping, or to nothing that is known
+    /// (answered twice, too late, or before it was asked).
+    pub(super) fn reply(&mut self, id: RequestId, ok: bool, body: PayloadRef) {
+        if self.pool.find(id).is_some_and(|p| p.place == Place::Sent) {
+            self.pool.remove(id);
+            self.settle(
+                id,
+                if ok {
+                    Ok(body)
+                } else {
+                    Err(RequestError::Refused { body })
+                },
+            );
+        } else if self.login.was_sent(id) {
+            self.login_replied(ok, body);
+        } else {
+            self.out(Output::Release { body });
+            if self.ping.as_ref().is_some_and(|p| p.id == id) {
+                self.ponged(ok);
+            }
+        }
+    }
+
+    pub(super) fn send_failed(&mut self, epoch: Epoch, id: RequestId, outcome: SendOutcome) {
+        if !self.is_open(epoch) {
+            return;
+        }
+        if self.login.was_sent(id) || self.ping.as_ref().is_some_and(|p| p.id == id) {
+            self.lose(CloseReason::Error);
+        } else if self.pool.find(id).is_some_and(|p| p.place == Place::Sent) {
+            self.pool.remove(id);
+            let error = match outcome {
+                SendOutcome::NotSent => RequestError::NotSent(NotSent::Socket),
+                SendOutcome::Unknown => RequestError::SentUnknown,
+            };
+            self.settle(id, Err(error));
+            self.probe();
+        }
+    }
+
+    /// Sends what the outbox holds and the phase allows, oldest first.
+    pub(super) fn flush(&mut self) {
+        let default = self.sent_deadline();
+        while let Some(id) = self.outbox.take_sendable(self.phase.is_login()) {
+            self.pool.mark_sent(id, default);
+            self.send(Outgoing::Request { id });
+        }
+    }
+
+    /// Settles what is out of time.
+    pub(super) fn expire_requests(&mut self) {
+        while let Some(pending) = self.pool.take_due(self.now) {
+            let own = pending.expires.is_some_and(|at| at <= self.now);
+            if pending.place == Place::Sent {
+                self.settle(pending.id, Err(RequestError::TimedOut { sent: true }));
+                continue;
+            }
+            self.outbox.remove(pending.id);
+            if own {
+                self.settle(pending.id, Err(RequestError::TimedOut { sent: false }));
+            } else {
+                self.report_drop(pending.id, DropReason::Expired);
+            }
+        }
+    }
+
+    /// The one place where a request's fate is told.
+    pub(super) fn settle(&mut self, id: RequestId, result: Result<PayloadRef, RequestError>) {
+        self.out(Output::Settle { id, result });
+    }
+
+    /// Puts a request into the outbox; its former with the same key, then the oldest, make room for it.
+    fn queue(&mut self, entry: Entry, expires: Option<crate::Millis>) {
+        let (max_entries, max_bytes) = (
+            self.config.outbox_max_entries as usize,
+            u64::from(self.config.outbox_max_bytes),
+        );
+        if max_entries == 0 || u64::from(entry.bytes) > max_bytes {
+            return self.settle(entry.id, Err(RequestError::NotSent(NotSent::Full)));
+        }
+        if entry.key != 0
+            && let Some(former) = self.outbox.take_key(entry.key)
+        {
+            self.drop_queued(former, DropReason::Superseded);
+        }
+        while self.outbox.len() >= max_entries
+            || self.outbox.bytes() + u64::from(entry.bytes) > max_bytes
+        {
+            let Some(oldest) = self.outbox.take_oldest() else {
+                break;
+            };
+            self.drop_queued(oldest, DropReason::Full);
+        }
+        let too_old = self.now.after(self.config.outbox_max_age_ms.max(1));
+        let deadline = expires.map_or(too_old, |at| at.min(too_old));
+        self.pool.add(Pending {
+            id: entry.id,
+            place: Place::Queued,
+            deadline,
+            expires,
+        });
+        self.outbox.push(entry);
+    }
+
+    /// Drops a request that has just been taken from the outbox.
+    fn drop_queued(&mut self, id: RequestId, reason: DropReason) {
+        self.pool.remove(id);
+        self.report_drop(id, reason);
+    }
+
+    fn report_drop(&mut self, id: RequestId, reason: DropReason) {
+        self.event(ClientEvent::OutboxDropped { id, reason });
+        self.settle(id, Err(RequestError::NotSent(NotSent::Dropped(reason))));
+    }
+
+    /// When a request that is sent now and has no timeout of its own is given up.
+    fn sent_deadline(&self) -> crate::Millis {
+        self.now.after(self.config.request_timeout_ms.max(1))
+    }
+}

@@ -1,0 +1,116 @@
+//! One table of timers, a name per timer. Requests keep their own deadlines (`pool.rs`): there are many.
+
+use crate::Millis;
+
+/// What may ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// A dial takes too long.
+    Dial,
+    /// A wait for the next dial is over.
+    Reconnect,
+    /// A login takes too long.
+    Login,
+    /// A refused login may be tried again.
+    LoginRetry,
+    /// The next `ping` is due.
+    Heartbeat,
+    /// Nothing was heard since the last `ping`.
+    Grace,
+    /// The line was ready for so long that it counts as good.
+    Stable,
+}
+
+impl Timer {
+    /// Every timer, in the order in which those that are due together ring.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Dial,
+        Self::Login,
+        Self::Grace,
+        Self::Heartbeat,
+        Self::Stable,
+        Self::LoginRetry,
+        Self::Reconnect,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dial => "dial",
+            Self::Reconnect => "reconnect",
+            Self::Login => "login",
+            Self::LoginRetry => "login retry",
+            Self::Heartbeat => "heartbeat",
+            Self::Grace => "grace",
+            Self::Stable => "stable",
+        }
+    }
+}
+
+/// The deadline of each timer that is set.
+pub(crate) struct Timers([Millis; Timer::ALL.len()]);
+
+/// A deadline that never comes.
+const OFF: Millis = Millis(u64::MAX);
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self([OFF; Timer::ALL.len()])
+    }
+
+    pub(crate) fn set(&mut self, timer: Timer, at: Millis) {
+        self.0[timer as usize] = at;
+    }
+
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        self.set(timer, OFF);
+    }
+
+    pub(crate) fn clear_all(&mut self) {
+        self.0 = [OFF; Timer::ALL.len()];
+    }
+
+    pub(crate) fn at(&self, timer: Timer) -> Option<Millis> {
+        let at = self.0[timer as usize];
+        (at != OFF).then_some(at)
+    }
+
+    /// Clears the timer if it is due, and says whether it was.
+    pub(crate) fn ring(&mut self, timer: Timer, now: Millis) -> bool {
+        let due = self.0[timer as usize] <= now;
+        if due {
+            self.clear(timer);
+        }
+        due
+    }
+
+    /// The earliest deadline and its name.
+    pub(crate) fn next(&self) -> Option<(Millis, &'static str)> {
+        let mut best: Option<(Millis, &'static str)> = None;
+        for timer in Timer::ALL {
+            if let Some(at) = self.at(timer)
+                && best.is_none_or(|(b, _)| at < b)
+            {
+                best = Some((at, timer.name()));
+            }
+        }
+        best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_is_named_and_each_rings_once() {
+        let mut timers = Timers::new();
+        assert_eq!(timers.next(), None);
+        timers.set(Timer::Heartbeat, Millis(20));
+        timers.set(Timer::Stable, Millis(10));
+        assert_eq!(timers.next(), Some((Millis(10), "stable")));
+        assert!(!timers.ring(Timer::Stable, Millis(9)));
+        assert!(timers.ring(Timer::Stable, Millis(10)));
+        assert!(!timers.ring(Timer::Stable, Millis(10)));
+        assert_eq!(timers.next(), Some((Millis(20), "heartbeat")));
+    }
+}
