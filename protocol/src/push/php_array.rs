@@ -40,7 +40,12 @@ impl PhpArray {
         }
         let mut value = self.slot(base);
         for key in keys {
-            value = value.array().slot(key);
+            let array = value.array();
+            value = if key.is_empty() {
+                array.slot(&array.next.to_string())
+            } else {
+                array.slot(key)
+            };
         }
         *value = Value::Text(text.to_owned());
         Ok(())
@@ -52,20 +57,12 @@ impl PhpArray {
     }
 
     /// All values, if every one of them is a text.
-    pub(super) fn texts(&self) -> Option<Vec<&str>> {
-        let text = |(_, value): &'_ (String, Value)| match value {
-            Value::Text(_) => true,
-            Value::Array(_) => false,
+    pub(super) fn texts<'a>(&'a self) -> Option<Vec<&'a str>> {
+        let text = |(_, value): &'a (String, Value)| match value {
+            Value::Text(text) => Some(text.as_str()),
+            Value::Array(_) => None,
         };
-        self.entries.iter().all(text).then(|| {
-            self.entries
-                .iter()
-                .filter_map(|(_, value)| match value {
-                    Value::Text(text) => Some(text.as_str()),
-                    Value::Array(_) => None,
-                })
-                .collect()
-        })
+        self.entries.iter().map(text).collect()
     }
 
     /// The form as a JSON object. `write` spells the texts of the outermost level, given their names.
@@ -110,19 +107,18 @@ impl PhpArray {
         out.push(if is_list { ']' } else { '}' });
     }
 
-    /// The value under `key`, made if it is not there; an empty key is a new number.
+    /// The value under `key`, made if it is not there.
     fn slot(&mut self, key: &str) -> &mut Value {
-        let key = if key.is_empty() {
-            self.next.to_string()
-        } else {
-            key.to_owned()
-        };
-        let place = *self.places.entry(key.clone()).or_insert(self.entries.len());
+        let place = *self
+            .places
+            .entry(key.to_owned())
+            .or_insert(self.entries.len());
         if place == self.entries.len() {
-            if let Some(number) = canonical_number(&key) {
+            if let Some(number) = canonical_number(key) {
                 self.next = self.next.max(number.saturating_add(1));
             }
-            self.entries.push((key, Value::Text(String::new())));
+            self.entries
+                .push((key.to_owned(), Value::Text(String::new())));
         }
         &mut self.entries[place].1
     }
