@@ -1,0 +1,54 @@
+//! wasm-bindgen as a library: no tool to install, and Cargo keeps it in step with the `wasm-bindgen` crate.
+//!
+//! Target `bundler`: its `_bg.js` never names `WebAssembly` and lets the loader supply the imports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// A module that wasm-bindgen has been over, and what it wrote for it.
+pub struct Bound {
+    /// The module.
+    pub wasm: PathBuf,
+    /// `_bg.js`: the JavaScript side.
+    pub javascript: String,
+    /// `.d.ts`: its types.
+    pub types: String,
+}
+
+/// Generates the bindings of `module` in `scratch`.
+pub fn generate(module: &Path, scratch: &Path) -> Result<Bound> {
+    let folder = scratch.join("bindings");
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .out_name(NAME)
+        .bundler(true)
+        .and_then(|bindgen| bindgen.typescript(true).remove_producers_section(true).generate_output())
+        .and_then(|mut output| {
+            drop_exported_globals(output.wasm_mut())?;
+            output.emit(&folder)
+        })
+        .context("wasm-bindgen")?;
+    let read = |name: String| fs::read_to_string(folder.join(&name)).with_context(|| format!("reading {name}"));
+    Ok(Bound {
+        wasm: folder.join(format!("{NAME}_bg.wasm")),
+        javascript: read(format!("{NAME}_bg.js"))?,
+        types: read(format!("{NAME}.d.ts"))?,
+    })
+}
+
+/// wasm-bindgen's own bookkeeping of aborts exports two globals that its glue does not use in this target, and
+/// WeChat on iOS cannot load a module that exports a global.
+fn drop_exported_globals(module: &mut walrus::Module) -> Result<()> {
+    let globals = module.exports.iter().filter(|export| matches!(export.item, walrus::ExportItem::Global(_)));
+    for id in globals.map(walrus::Export::id).collect::<Vec<_>>() {
+        module.exports.delete(id);
+    }
+    walrus::passes::gc::run(module);
+    Ok(())
+}
+
+const NAME: &str = "heartline";
