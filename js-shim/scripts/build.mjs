@@ -1,0 +1,93 @@
+// Builds the package: dist/esm and dist/cjs with esbuild, their types with tsc, and the wasm files beside them.
+//
+// `heartline/compat` and `heartline/testing` import the main entry instead of carrying it a second time, so that
+// there is one HeartlineError and one copy of the client in an app.
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execFileSync } from 'node:child_process'
+import { build } from 'esbuild'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const dist = join(root, 'dist')
+const entries = readdirSync(join(root, 'src/entry'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3))
+
+/** Leaves an import of the main entry standing, as `./index.js`. */
+const shareMainEntry = {
+  name: 'share-main-entry',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/index$/ }, ({ path, importer }) => {
+      const target = join(dirname(importer), path)
+      if (relative(root, target) === join('src', 'entry', 'index')) return { path: './index.js', external: true }
+    })
+  },
+}
+
+rmSync(dist, { recursive: true, force: true })
+await bundle('esm')
+await bundle('cjs')
+types()
+wasm()
+
+async function bundle(format) {
+  const outdir = join(dist, format)
+  await build({
+    absWorkingDir: root,
+    entryPoints: entries.map((entry) => `src/entry/${entry}.ts`),
+    outdir,
+    bundle: true,
+    format,
+    target: 'es2015',
+    platform: 'neutral',
+    charset: 'utf8',
+    legalComments: 'none',
+    logLevel: 'warning',
+    external: ['vue'],
+    plugins: [shareMainEntry],
+  })
+  writeFileSync(join(outdir, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }\n`)
+}
+
+/** One tree of declarations for each format: TypeScript judges a `.d.ts` by the package.json above it. */
+function types() {
+  const tree = join(dist, 'esm/types')
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const flags = ['-p', 'tsconfig.json', '--declaration', '--emitDeclarationOnly', '--outDir', tree]
+  execFileSync(process.execPath, [tsc, ...flags], { cwd: root, stdio: 'inherit' })
+  for (const file of walk(tree)) writeFileSync(file, withExtensions(file, readFileSync(file, 'utf8')))
+  for (const entry of entries) {
+    const target = `./types/entry/${entry}.js`
+    const hasDefault = /export default|as default/.test(readFileSync(join(tree, `entry/${entry}.d.ts`), 'utf8'))
+    const text = `export * from '${target}'\n${hasDefault ? `export { default } from '${target}'\n` : ''}`
+    writeFileSync(join(dist, `esm/${entry}.d.ts`), text)
+    mkdirSync(join(dist, 'cjs'), { recursive: true })
+    writeFileSync(join(dist, `cjs/${entry}.d.ts`), text)
+  }
+  cpSync(tree, join(dist, 'cjs/types'), { recursive: true })
+}
+
+/** Node's ESM resolution wants the extension that the sources leave out. */
+function withExtensions(file, text) {
+  return text.replace(/((?:from|import)\s*\(?\s*['"])(\.[^'"]+)(['"])/g, (whole, before, path, after) => {
+    if (/\.(js|json|wasm)$/.test(path)) return whole
+    const isFolder = existsSync(join(dirname(file), path)) && statSync(join(dirname(file), path)).isDirectory()
+    return `${before}${path}${isFolder ? '/index' : ''}.js${after}`
+  })
+}
+
+function walk(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((item) =>
+    item.isDirectory() ? walk(join(folder, item.name)) : [join(folder, item.name)],
+  )
+}
+
+/** The module lies at the root of the package, where an app's build copies it from. */
+function wasm() {
+  for (const name of ['heartline.wasm', 'heartline.wasm.br']) {
+    const built = join(root, 'pkg', name)
+    if (!existsSync(built)) throw new Error(`js-shim/pkg/${name} is missing: run \`cargo xtask wasm\` first`)
+    cpSync(built, join(root, name))
+  }
+}

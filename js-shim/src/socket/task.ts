@@ -1,0 +1,156 @@
+/**
+ * A socket made of a mini-program's SocketTask. The traps that all these platforms share are handled here;
+ * what is peculiar to one platform is a {@link TaskQuirks} in that platform's file.
+ */
+import type { ConnectOptions, SendFate, Socket, SocketEvents } from '../types'
+import { attempt } from './attempt'
+import { payload } from './payload'
+
+/** The SocketTask of uni-app and of every mini-program platform. */
+export interface SocketTask {
+  onOpen(listener: (event?: unknown) => void): void
+  onMessage(listener: (event: any) => void): void
+  onError(listener: (event?: any) => void): void
+  onClose(listener: (event?: any) => void): void
+  send(options: { data: string; success?(): void; fail?(error?: unknown): void }): unknown
+  close(options: { code?: number; reason?: string; success?(): void; fail?(error?: unknown): void }): unknown
+}
+
+/** How one platform differs from the others. */
+export interface TaskQuirks {
+  /** The platform's connect call. */
+  connect(options: Record<string, unknown>): unknown
+  /** Alipay gives a task only when asked for several. */
+  multiple?: boolean
+  /** A send that "failed" may have left all the same (the App platform). */
+  failedSendMayLeave?(): boolean
+  /** A task made of the platform's global functions, for when `connect` gave none. */
+  withoutTask?(): SocketTask | undefined
+  /** Milliseconds to wait before this dial; 0 is at once. */
+  delay?(): number
+}
+
+/** How often a socket that lives on after its close is told again. */
+const MAX_CLOSE_CALLS = 4
+
+export function dialTask(url: string, options: ConnectOptions, events: SocketEvents, quirks: TaskQuirks): Socket {
+  const line = attempt(events)
+  let task: SocketTask | undefined
+  let closed: { code: number; reason: string } = { code: 1000, reason: '' }
+  let closeCalls = 0
+
+  const shut = () => {
+    if (!task || closeCalls++ >= MAX_CLOSE_CALLS) return
+    quietly(() => task!.close({ code: closed.code, reason: closed.reason, success: nothing, fail: nothing }))
+  }
+  const fail = (detail: string) => {
+    line.error(detail)
+    // Not every platform frees an errored socket, and it counts towards the limit of five.
+    shut()
+  }
+  // All four handlers at once, in the same turn as the connect call, or the open event can be missed.
+  const adopt = (candidate: SocketTask) => {
+    task = candidate
+    task.onOpen(() => (line.isOver() ? shut() : line.open()))
+    task.onMessage((event) => {
+      const data = payload(event)
+      if (line.isOver()) shut()
+      else if (data !== undefined) line.message(data)
+    })
+    task.onError((event) => {
+      if (!line.isOver()) fail(describe(event))
+    })
+    task.onClose((event) => {
+      const told = event && event.data && typeof event.data === 'object' ? event.data : event || {}
+      line.close(told.code === undefined ? undefined : Number(told.code), told.reason)
+    })
+    if (line.isOver()) shut()
+  }
+  const accept = (result: unknown) => {
+    // Vue 2 resolves [error, task].
+    const pair = Array.isArray(result) ? result : [undefined, result]
+    if (pair[0]) return fail(describe(pair[0]))
+    const candidate = isTask(pair[1]) ? pair[1] : quirks.withoutTask && quirks.withoutTask()
+    if (candidate) adopt(candidate)
+    else fail('connectSocket gave no SocketTask')
+  }
+  const dial = () => {
+    if (line.isOver()) return
+    const call: Record<string, unknown> = {
+      url,
+      // Without one of these uni.connectSocket gives a Promise and the task is lost.
+      success: nothing,
+      fail: (error: unknown) => fail(describe(error)),
+    }
+    if (options.protocols) call.protocols = options.protocols
+    if (options.header) call.header = options.header
+    if (quirks.multiple) call.multiple = true
+    try {
+      const result = quirks.connect(call)
+      if (isThenable(result) && !isTask(result)) result.then(accept, (error) => fail(describe(error)))
+      else accept(result)
+    } catch (error) {
+      fail(describe(error))
+    }
+  }
+
+  const wait = quirks.delay ? quirks.delay() : 0
+  if (wait) setTimeout(dial, wait)
+  else dial()
+  line.release()
+
+  return {
+    send(text, done) {
+      // Asked of our own record, never of `readyState`: it says CLOSED while connecting on the App platform.
+      if (!task || !line.isOpen()) return done('not-sent')
+      let told = false
+      // Some platforms call fail twice, or fail and then complete.
+      const tell = (fate: SendFate) => {
+        if (told) return
+        told = true
+        done(fate)
+      }
+      const failed = () => tell(quirks.failedSendMayLeave && quirks.failedSendMayLeave() ? 'unknown' : 'not-sent')
+      if (!quietly(() => task!.send({ data: text, success: () => tell('accepted'), fail: failed }))) failed()
+    },
+    close(code, reason) {
+      if (line.isOver()) return line.mute()
+      line.mute()
+      closed = closeArguments(code, reason)
+      shut()
+    },
+  }
+}
+
+/** What a platform lets an app close with: 1000 or 3000–4999, and at most 123 bytes of reason. */
+export function closeArguments(code: number, reason: string): { code: number; reason: string } {
+  return { code: code >= 3000 && code <= 4999 ? code : 1000, reason: reason.slice(0, 41) }
+}
+
+/** A sentence out of whatever a platform calls an error. */
+export function describe(error: any): string {
+  if (!error) return 'unknown error'
+  const text = error.errMsg || error.errorMessage || error.message || error.reason || error.data
+  return typeof text === 'string' ? text : typeof error === 'string' ? error : 'unknown error'
+}
+
+/** Runs a platform call that may throw or return a rejecting Promise. False if it threw. */
+export function quietly(call: () => unknown): boolean {
+  try {
+    const result = call()
+    if (isThenable(result)) result.then(nothing, nothing)
+    return true
+  } catch (_) {
+    return false
+  }
+}
+
+export function nothing(): void {}
+
+export function isThenable(value: any): value is PromiseLike<unknown> {
+  return !!value && typeof value.then === 'function'
+}
+
+function isTask(value: any): value is SocketTask {
+  return !!value && typeof value.onMessage === 'function' && typeof value.send === 'function'
+}
