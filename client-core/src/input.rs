@@ -7,6 +7,7 @@ use crate::{Epoch, EventId, ListenerId, PayloadRef, RequestId};
 /// Socket inputs carry the [`Epoch`] of the [`crate::Output::Open`] that they answer; news of an older
 /// epoch is dropped without effect, whatever it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Input<'a> {
     // --- the app ---
     /// Keep a line from now on. Idempotent: a second one starts no second loop.
@@ -20,7 +21,8 @@ pub enum Input<'a> {
     Destroy,
     /// Who the user is has changed. `present` = somebody is logged in to the app. Each `present: true`
     /// means a (possibly new) identity: a ready connection logs in again on the same socket;
-    /// `present: false` ends the session and dials no more.
+    /// `present: false` ends the session, dials no more, and cancels what is queued: nothing that one user
+    /// queued is sent as another.
     Identity { present: bool },
     /// Ask the server something. The id comes from [`crate::Client::next_request_id`].
     Request {
@@ -77,6 +79,7 @@ pub enum Input<'a> {
 
 /// A decoded frame, without its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Incoming<'a> {
     /// `respon`: the reply to request `id`; `ok` when its `data.error` is 0.
     Reply {
@@ -97,7 +100,8 @@ pub enum Incoming<'a> {
 /// How a request is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestOptions {
-    /// Settle as `TimedOut` after this many milliseconds. 0 means the configured default.
+    /// Settle as `TimedOut` this many milliseconds after the call, sent or not. 0 means the configured
+    /// default, counted from the sending: what waits in the outbox is then bound by the outbox's age only.
     pub timeout_ms: u32,
     /// What to do when the line is not ready for it.
     pub unsent: Unsent,
@@ -146,7 +150,7 @@ pub enum ApiMisuse {
     RequestIdOutOfTurn,
     /// A listener id that is not the next one.
     ListenerIdOutOfTurn,
-    /// An empty pattern, or one over the configured length.
+    /// An empty pattern, or one over [`crate::MAX_EVENT_NAME_BYTES`].
     BadPattern,
     /// The listener table is full (see [`crate::Config::max_listeners`]).
     TooManyListeners,

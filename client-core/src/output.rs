@@ -4,6 +4,7 @@ use crate::{Epoch, ListenerId, PayloadRef, Phase, RequestId};
 
 /// One decision. The driver carries them out in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Output {
     /// Dial, and speak of this attempt as `epoch`. Any earlier socket has been ordered closed before.
     Open { epoch: Epoch },
@@ -31,6 +32,7 @@ pub enum Output {
 
 /// A frame to be sent, without its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Outgoing {
     /// `login`, with the credentials that the provider gave for this id.
     Login { id: RequestId },
@@ -44,6 +46,7 @@ pub enum Outgoing {
 
 /// News for the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum ClientEvent {
     /// The phase is another one now.
     Phase(Phase),
@@ -59,6 +62,7 @@ pub enum ClientEvent {
 
 /// Why a connection is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum CloseReason {
     /// The app asked for it.
     Asked,
@@ -80,6 +84,7 @@ pub enum CloseReason {
 
 /// Why one request has no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum RequestError {
     /// It never left; asking again is safe.
     NotSent(NotSent),

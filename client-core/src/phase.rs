@@ -5,6 +5,7 @@ use crate::{CloseReason, Millis};
 
 /// Where the line stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Phase {
     /// Not started, or started with nobody logged in to the app.
     Idle,
