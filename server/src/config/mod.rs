@@ -1,5 +1,20 @@
 //! The server's settings as values, with their defaults and units. Where they come from (TOML, environment,
 //! flags) is the loader's business; what they must satisfy is the checker's.
+//!
+//! `settings` is the one table of all settings: their names everywhere, their bounds, their places. `load` reads the layers,
+//! `value` turns what they say into values, `check` holds the values against one another, `show` prints them.
+
+mod check;
+mod load;
+mod problem;
+mod settings;
+mod show;
+mod value;
+
+pub use load::{FlagValue, Loaded, Sources, load};
+pub use problem::{Problem, Problems};
+pub use settings::{FileTwin, Flag, SETTINGS, Setting};
+pub use show::effective;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +38,43 @@ pub struct Config {
     pub redis: Option<RedisConfig>,
     /// Number of connection shards (threads); 0 means one per core.
     pub shards: usize,
+}
+
+/// What the binary is told: the server's configuration, and what concerns the process around it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The server's own.
+    pub config: Config,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// Lines for people, or JSON for machines.
+    pub format: LogFormat,
+    /// `tracing` directives, such as `info` or `info,heartline_server::presence=debug`.
+    pub filter: String,
+}
+
+/// Lines for people, or JSON for machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line per event.
+    #[default]
+    Text,
+    /// One JSON object per event.
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".into(),
+        }
+    }
 }
 
 /// A secret text. `Debug` never shows it.

@@ -19,6 +19,7 @@ use heartline_protocol::User;
 
 use crate::config::RedisConfig;
 use mirror::Mirror;
+pub(crate) use names::RESERVED_ROLES;
 
 /// The number of a connection, unique across every server that shares a Redis: the N of `fd:N`.
 ///

@@ -144,9 +144,13 @@ impl Picture {
     pub(super) fn link_up_tell_all(&mut self) -> usize {
         self.link_up = true;
         self.compare = false;
+        let lines = &self.lines;
+        self.queue
+            .retain(|number| lines.get(number).is_some_and(|line| line.closed));
         let mut live: Vec<(Instant, u64)> = Vec::with_capacity(self.lines.len());
-        for (number, line) in &mut self.lines {
+        for (number, line) in self.lines.iter_mut().filter(|(_, line)| !line.closed) {
             line.repair = true;
+            line.queued = false;
             line.ping_untold = line.pinged.is_some();
             live.push((line.signed, *number));
         }

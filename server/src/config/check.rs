@@ -1,0 +1,164 @@
+//! Holds settings against one another, and finds what is allowed but deserves a look.
+
+use std::collections::BTreeMap;
+
+use heartline_protocol::User;
+
+use super::{Config, Problem, Settings};
+use crate::presence::RESERVED_ROLES;
+
+/// Puts in what follows from other settings.
+pub(super) fn settle(settings: &mut Settings, origins: &BTreeMap<&'static str, String>) {
+    let timing = &mut settings.config.timing;
+    if !origins.contains_key("timing.idle_timeout_ms") {
+        // Slower pings alone must not make the default idle window shorter than what they leave room for.
+        timing.idle_timeout_ms = timing
+            .idle_timeout_ms
+            .max(timing.ping_interval_ms.saturating_mul(3));
+    }
+    if settings
+        .config
+        .redis
+        .as_ref()
+        .is_some_and(|redis| redis.url.expose().is_empty())
+    {
+        settings.config.redis = None;
+    }
+}
+
+/// What is impossible together.
+pub(super) fn problems(
+    settings: &Settings,
+    origins: &BTreeMap<&'static str, String>,
+) -> Vec<Problem> {
+    let config = &settings.config;
+    let mut found = Vec::new();
+    let mut add =
+        |setting: &str, name: &'static str, value: Option<String>, trouble: &str, remedy: &str| {
+            found.push(Problem {
+                setting: setting.into(),
+                value,
+                source: origins.get(name).cloned(),
+                trouble: trouble.into(),
+                remedy: remedy.into(),
+            });
+        };
+    let timing = &config.timing;
+    if timing.idle_timeout_ms <= timing.ping_interval_ms {
+        add(
+            "timing.idle_timeout_ms",
+            "timing.idle_timeout_ms",
+            Some(timing.idle_timeout_ms.to_string()),
+            &format!(
+                "must be more than timing.ping_interval_ms, which is {} ms, or quiet connections are closed before they are asked",
+                timing.ping_interval_ms
+            ),
+            &format!(
+                "write {} or more, or ping more often",
+                timing.ping_interval_ms.saturating_mul(3)
+            ),
+        );
+    }
+    for (role, key) in &config.roles {
+        let name = format!("roles.{role}");
+        if let Some(trouble) = role_trouble(role) {
+            add(
+                &name,
+                "roles",
+                None,
+                trouble,
+                "use a short name such as user",
+            );
+        }
+        if key.expose().is_empty() {
+            add(
+                &name,
+                "roles",
+                None,
+                "the key is empty",
+                "give the key that the backend makes tokens with",
+            );
+        }
+    }
+    if config
+        .push
+        .keys
+        .iter()
+        .any(|key| !is_header_text(key.expose()))
+    {
+        let trouble = "a key is empty, or holds what an HTTP header cannot carry";
+        add(
+            "push.keys",
+            "push.keys",
+            None,
+            trouble,
+            "use letters, digits and punctuation without spaces",
+        );
+    }
+    found
+}
+
+/// What works, but perhaps not as meant.
+pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+    let config = &settings.config;
+    let mut found = Vec::new();
+    if !config.listen.ip().is_loopback() {
+        for (role, key) in &config.roles {
+            if key.expose().len() < SHORT_KEY_BYTES {
+                found.push(format!(
+                    "the key of role {role} is shorter than {SHORT_KEY_BYTES} characters and {} is open to others: \
+                     a token can be guessed; use a longer key",
+                    config.listen
+                ));
+            }
+        }
+        if config
+            .push
+            .keys
+            .iter()
+            .any(|key| key.expose().len() < SHORT_KEY_BYTES)
+        {
+            found.push(format!(
+                "a push key is shorter than {SHORT_KEY_BYTES} characters and {} is open to others; use a longer one",
+                config.listen
+            ));
+        }
+    }
+    if config.push.keys.is_empty() && !config.push.allow_loopback {
+        found.push("nobody may push: push.keys is empty and push.allow_loopback is false".into());
+    }
+    if config.push.events.is_empty() {
+        found.push("no event may be pushed: push.events is empty".into());
+    }
+    found
+}
+
+/// Whether a generated key is needed: nobody could log in otherwise.
+pub(crate) fn needs_key(config: &Config) -> bool {
+    config.roles.is_empty()
+}
+
+fn role_trouble(role: &str) -> Option<&'static str> {
+    if role.is_empty() {
+        Some("the role has no name")
+    } else if role.contains(':') {
+        Some("a role's name cannot hold a colon: it ends the role in ROLE:ID")
+    } else if role.contains(|c: char| c.is_whitespace() || c.is_control() || ",[]=".contains(c)) {
+        Some("a role's name cannot hold spaces, commas, brackets or `=`")
+    } else if role.len() > User::ROLE_BYTES {
+        Some("a role's name is at most 64 bytes long")
+    } else if RESERVED_ROLES.contains(&role) {
+        Some(
+            "a role's name cannot be fd, online, active or heartline: those are other keys in Redis",
+        )
+    } else {
+        None
+    }
+}
+
+fn is_header_text(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Shorter keys get a warning where others can reach the server.
+const SHORT_KEY_BYTES: usize = 16;
