@@ -2,10 +2,10 @@
 
 use crate::{Backoff, rng::Rng};
 
-/// Refused logins never wait longer than this (unless the configured delay itself is longer).
-const LOGIN_DELAY_MAX_MS: u32 = 60_000;
-/// Nor shorter than this.
+/// A refused login waits at least this long before the next.
 const LOGIN_DELAY_MIN_MS: u32 = 1_000;
+/// And at most this long, unless the configured reconnect delay itself is longer.
+const LOGIN_DELAY_MAX_MS: u32 = 60_000;
 
 /// The delay before dial number `attempt` (from 1) in a row without a stable line.
 pub(crate) fn dial_delay(policy: Backoff, attempt: u32, rng: &mut Rng) -> u32 {
@@ -15,28 +15,31 @@ pub(crate) fn dial_delay(policy: Backoff, attempt: u32, rng: &mut Rng) -> u32 {
     }
 }
 
-/// The delay after refusal number `refusals` (from 1) in a row. Grows even where the reconnect delay is
-/// fixed: the classic client asked with a refused token at full pace, for ever.
+/// The delay after refusal number `refusals` (from 1) in a row: `t/2 + rand(0, t/2)`, `t` doubling up to a minute.
+///
+/// It grows even where the reconnect delay is fixed: the classic client sent a refused token at full pace,
+/// for ever. Half of it is certain, unlike a dial's: one client's luck must not keep its pace up.
 pub(crate) fn login_delay(policy: Backoff, refusals: u32, rng: &mut Rng) -> u32 {
     let min = match policy {
         Backoff::Fixed { delay_ms } => delay_ms,
         Backoff::Jitter { min_ms, .. } => min_ms,
     };
-    full_jitter(
-        min.max(LOGIN_DELAY_MIN_MS),
-        LOGIN_DELAY_MAX_MS,
-        refusals,
-        rng,
-    )
+    let min = min.max(LOGIN_DELAY_MIN_MS);
+    let half = doubled(min, refusals, LOGIN_DELAY_MAX_MS.max(min)) / 2;
+    half.saturating_add(rng.up_to(half))
 }
 
 /// `min(max, min + rand(0, min(max, min·2^attempt)))`, see "Exponential Backoff And Jitter", AWS 2015.
 fn full_jitter(min: u32, max: u32, attempt: u32, rng: &mut Rng) -> u32 {
     let min = min.max(1);
     let max = max.max(min);
-    let grown = u64::from(min) << attempt.min(32);
-    let span = grown.min(u64::from(max)) as u32;
-    min.saturating_add(rng.up_to(span)).min(max)
+    min.saturating_add(rng.up_to(doubled(min, attempt, max)))
+        .min(max)
+}
+
+/// `min(max, min·2^times)`.
+fn doubled(min: u32, times: u32, max: u32) -> u32 {
+    (u64::from(min) << times.min(32)).min(u64::from(max)) as u32
 }
 
 #[cfg(test)]
@@ -65,8 +68,11 @@ mod tests {
     fn fixed_is_fixed_for_dials_but_not_for_refused_logins() {
         let policy = Backoff::Fixed { delay_ms: 5_000 };
         assert_eq!(range(|r| dial_delay(policy, 9, r)), (5_000, 5_000));
-        assert_eq!(range(|r| login_delay(policy, 1, r)), (5_000, 15_000));
-        assert_eq!(range(|r| login_delay(policy, 9, r)).1, 60_000);
+        assert_eq!(range(|r| login_delay(policy, 1, r)), (5_000, 10_000));
+        assert_eq!(
+            range(|r| login_delay(policy, u32::MAX, r)),
+            (30_000, 60_000)
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use crate::{
     ApiMisuse, ClientEvent, CloseReason, Config, Epoch, EventId, Incoming, Input, ListenerId,
     Millis, Outgoing, Output, Phase, RequestId,
+    clock::Clock,
     outbox::Outbox,
     pool::Pool,
     rng::Rng,
@@ -28,16 +29,11 @@ use crate::{
 use heartbeat::Ping;
 use login::Login;
 
-/// The latest instant: 2^53, where a JavaScript number stops being exact. Later ones count as this one,
-/// so that a deadline, which lies in the future, can always be named.
-const END_OF_TIME: Millis = Millis(1 << 53);
-
 /// The client as a value. See the crate's page for how to drive it.
 pub struct Client {
     config: Config,
     rng: Rng,
-    /// The latest instant ever told: time does not run backwards here, whatever the driver's clock does.
-    now: Millis,
+    clock: Clock,
     outputs: VecDeque<Output>,
     timers: Timers,
     /// A socket (of `epoch`) lives exactly while `phase.is_connected()`.
@@ -82,7 +78,7 @@ impl Client {
         Self {
             config,
             rng: Rng::new(seed),
-            now: now.min(END_OF_TIME),
+            clock: Clock::new(now),
             outputs: VecDeque::new(),
             timers: Timers::new(),
             phase: Phase::Idle,
@@ -104,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Feeds one input at time `now`. A `now` before an earlier one counts as that one.
+    /// Feeds one input at time `now`. Should the driver's clock have been set back, no time has passed.
     ///
     /// Each input adds a few outputs (a push: one per listener that hears it; the end of a line: one per
     /// request on it). The queue is bounded by what was fed since it was last drained, nothing else
@@ -122,7 +118,7 @@ impl Client {
             };
         }
         self.check(input)?;
-        self.now = self.now.max(now).min(END_OF_TIME);
+        self.clock.advance(now);
         self.notice_sleep();
         self.take(input);
         self.ring();
@@ -136,7 +132,7 @@ impl Client {
 
     /// The one next deadline. Always later than the `now` of the latest [`Self::handle`].
     pub fn poll_timeout(&self) -> Option<Millis> {
-        self.next_deadline().map(|(at, _)| at)
+        self.next_deadline().map(|(at, _)| self.clock.shown(at))
     }
 
     /// The name of the timer behind [`Self::poll_timeout`].
@@ -239,7 +235,7 @@ impl Client {
     /// Rings what is due. One pass is enough: whatever rings sets timers in the future only.
     fn ring(&mut self) {
         for timer in Timer::ALL {
-            if self.timers.ring(timer, self.now) {
+            if self.timers.ring(timer, self.now()) {
                 match timer {
                     Timer::Dial => self.dial_timed_out(),
                     Timer::Reconnect => self.dial(),
@@ -315,8 +311,12 @@ impl Client {
         }
     }
 
+    fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
     fn set(&mut self, timer: Timer, after_ms: u32) {
-        self.timers.set(timer, self.now.after(after_ms));
+        self.timers.set(timer, self.now().after(after_ms));
     }
 
     fn allocate_id(&mut self) -> RequestId {

@@ -36,6 +36,7 @@
 
 mod backoff;
 mod client;
+mod clock;
 mod config;
 mod input;
 mod outbox;

@@ -26,7 +26,7 @@ impl Client {
 
     /// There is doubt about an open line: asks for a sign of life, to come soon.
     pub(super) fn probe(&mut self) {
-        let verdict = self.now.after(self.config.probe_grace_ms.max(1));
+        let verdict = self.now().after(self.config.probe_grace_ms.max(1));
         let sooner = self.timers.at(Timer::Grace).is_none_or(|at| at > verdict);
         if self.phase.is_open() && sooner {
             self.ping(self.config.probe_grace_ms);
@@ -57,10 +57,10 @@ impl Client {
     /// Called with each input: if a timer is overdue by so much that the process must have slept, the
     /// line's own deadlines prove nothing, and the line is probed instead.
     pub(super) fn notice_sleep(&mut self) {
-        let Some(due) = self.poll_timeout() else {
+        let Some((due, _)) = self.next_deadline() else {
             return;
         };
-        if !self.phase.is_open() || self.now <= due.after(self.config.clock_jump_ms) {
+        if !self.phase.is_open() || self.now() <= due.after(self.config.clock_jump_ms) {
             return;
         }
         self.timers.clear(Timer::Grace);
@@ -68,7 +68,7 @@ impl Client {
         if self
             .timers
             .at(Timer::Login)
-            .is_some_and(|at| at <= self.now)
+            .is_some_and(|at| at <= self.now())
         {
             self.set(Timer::Login, self.config.probe_grace_ms.max(1));
         }

@@ -28,7 +28,7 @@ impl Client {
         self.closed = Some(CloseReason::Asked);
         self.cancel_all();
         self.hang_up(CloseReason::Asked);
-        self.seek(self.now, WaitReason::Backoff);
+        self.seek(self.now(), WaitReason::Backoff);
     }
 
     pub(super) fn destroy(&mut self) {
@@ -58,7 +58,7 @@ impl Client {
         if !present {
             self.closed = None;
             self.hang_up(CloseReason::LoggedOut);
-            self.seek(self.now, WaitReason::Backoff);
+            self.seek(self.now(), WaitReason::Backoff);
         } else if self.phase.is_open() {
             self.begin_login();
         } else if self.phase != Phase::Connecting {
@@ -106,10 +106,10 @@ impl Client {
         self.end_line(reason);
         if terminal {
             self.closed = Some(reason);
-            self.seek(self.now, WaitReason::Backoff);
+            self.seek(self.now(), WaitReason::Backoff);
         } else if let Some(advice_ms) = retry_after_ms {
             self.attempt = self.attempt.saturating_add(1);
-            let advised = self.now.after(advice_ms.min(ADVICE_MAX_MS));
+            let advised = self.now().after(advice_ms.min(ADVICE_MAX_MS));
             self.seek(advised.max(self.spaced()), WaitReason::Advised);
         } else {
             self.wait();
@@ -130,7 +130,7 @@ impl Client {
         } else if self.hang_up(CloseReason::Offline) {
             self.wait();
         } else {
-            self.seek(self.now, WaitReason::Network);
+            self.seek(self.now(), WaitReason::Network);
         }
     }
 
@@ -140,14 +140,14 @@ impl Client {
             self.probe();
             self.hurry();
         } else if let Phase::Waiting { .. } = self.phase {
-            self.seek(self.now, WaitReason::Backoff);
+            self.seek(self.now(), WaitReason::Backoff);
         }
     }
 
     /// Dials. The caller has seen that everything needed for it is there.
     pub(super) fn dial(&mut self) {
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
-        self.dialled_at = Some(self.now);
+        self.dialled_at = Some(self.now());
         self.set(Timer::Dial, self.config.dial_timeout_ms.max(1));
         self.out(Output::Open { epoch: self.epoch });
         self.enter(Phase::Connecting);
@@ -164,7 +164,7 @@ impl Client {
     fn revive(&mut self) {
         self.closed = None;
         self.attempt = 0;
-        self.seek(self.now, WaitReason::Backoff);
+        self.seek(self.now(), WaitReason::Backoff);
     }
 
     /// Something changed for the better: a waiting or parked client dials at once, without backoff.
@@ -179,7 +179,7 @@ impl Client {
     fn wait(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
         let delay = dial_delay(self.config.backoff, self.attempt, &mut self.rng);
-        let due = self.now.after(delay).max(self.login.not_before());
+        let due = self.now().after(delay).max(self.login.not_before());
         self.seek(due, WaitReason::Backoff);
     }
 
@@ -199,13 +199,13 @@ impl Client {
                 until: None,
                 reason: WaitReason::Network,
             }
-        } else if due <= self.now {
+        } else if due <= self.now() {
             return self.dial();
         } else {
             self.timers.set(Timer::Reconnect, due);
             Phase::Waiting {
                 attempt,
-                until: Some(due),
+                until: Some(self.clock.shown(due)),
                 reason,
             }
         };
@@ -215,7 +215,7 @@ impl Client {
     /// The earliest instant at which an outside signal may cause a dial.
     fn spaced(&self) -> Millis {
         self.dialled_at
-            .map_or(self.now, |at| at.after(DIAL_SPACING_MS))
+            .map_or(self.now(), |at| at.after(DIAL_SPACING_MS))
     }
 
     /// Orders the socket closed if there is one, and says whether there was.

@@ -70,7 +70,7 @@ impl Login {
 impl Client {
     /// Logs in as soon as earlier refusals allow: at once, if there were none.
     pub(super) fn resume_login(&mut self) {
-        if self.login.not_before <= self.now {
+        if self.login.not_before <= self.now() {
             self.begin_login();
         } else {
             self.timers.set(Timer::LoginRetry, self.login.not_before);
@@ -105,11 +105,20 @@ impl Client {
             }
             _ => return,
         }
+        let in_time = self.phase == Phase::LoggingIn;
         if ready {
+            if !in_time {
+                // A slow provider: better late than to ask it again and wait as long.
+                self.timers.clear(Timer::LoginRetry);
+                self.set(Timer::Login, self.config.login_timeout_ms.max(1));
+                self.enter(Phase::LoggingIn);
+            }
             self.send(Outgoing::Login { id });
         } else {
             self.login.current = None;
-            self.retry_login_later();
+            if in_time {
+                self.retry_login_later();
+            }
         }
     }
 
@@ -131,9 +140,10 @@ impl Client {
 
     /// No reply in time. Perhaps the line is dead: a probe tells. If it is not, the login is tried again.
     pub(super) fn login_timed_out(&mut self) {
-        match &mut self.login.current {
-            Some(attempt) if attempt.stage == Stage::Sent => attempt.stage = Stage::Late,
-            _ => self.login.current = None,
+        if let Some(attempt) = &mut self.login.current
+            && attempt.stage == Stage::Sent
+        {
+            attempt.stage = Stage::Late;
         }
         self.retry_login_later();
         self.probe();
@@ -157,7 +167,7 @@ impl Client {
         self.timers.clear(Timer::Login);
         self.login.refusals = self.login.refusals.saturating_add(1);
         let delay = login_delay(self.config.backoff, self.login.refusals, &mut self.rng);
-        self.login.not_before = self.now.after(delay);
+        self.login.not_before = self.now().after(delay);
         self.timers.set(Timer::LoginRetry, self.login.not_before);
         self.enter(Phase::Open);
     }

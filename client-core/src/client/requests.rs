@@ -11,7 +11,7 @@ use crate::{
 impl Client {
     pub(super) fn request(&mut self, id: RequestId, options: RequestOptions) {
         self.allocate_id();
-        let expires = (options.timeout_ms != 0).then(|| self.now.after(options.timeout_ms));
+        let expires = (options.timeout_ms != 0).then(|| self.now().after(options.timeout_ms));
         if self.pool.len() >= self.config.max_requests as usize {
             self.settle(id, Err(RequestError::NotSent(NotSent::Full)));
         } else if self.phase.is_login() || (options.before_login && self.phase.is_open()) {
@@ -117,8 +117,8 @@ impl Client {
 
     /// Settles what is out of time.
     pub(super) fn expire_requests(&mut self) {
-        while let Some(pending) = self.pool.take_due(self.now) {
-            let own = pending.expires.is_some_and(|at| at <= self.now);
+        while let Some(pending) = self.pool.take_due(self.now()) {
+            let own = pending.expires.is_some_and(|at| at <= self.now());
             if pending.place == Place::Sent {
                 self.settle(pending.id, Err(RequestError::TimedOut { sent: true }));
                 continue;
@@ -159,7 +159,7 @@ impl Client {
             };
             self.drop_queued(oldest, DropReason::Full);
         }
-        let too_old = self.now.after(self.config.outbox_max_age_ms.max(1));
+        let too_old = self.now().after(self.config.outbox_max_age_ms.max(1));
         let deadline = expires.map_or(too_old, |at| at.min(too_old));
         self.pool.add(Pending {
             id: entry.id,
@@ -183,6 +183,6 @@ impl Client {
 
     /// When a request that is sent now and has no timeout of its own is given up.
     fn sent_deadline(&self) -> crate::Millis {
-        self.now.after(self.config.request_timeout_ms.max(1))
+        self.now().after(self.config.request_timeout_ms.max(1))
     }
 }

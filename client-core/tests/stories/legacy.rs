@@ -164,7 +164,10 @@ fn a_dead_sockets_late_close_does_not_close_the_new_one() {
 
 #[test]
 fn a_user_switching_account_does_not_keep_the_old_identity() {
-    check_with(classic(), "ready; identity; creds; reply ok", expect![[r#"
+    check_with(
+        classic(),
+        "ready; identity; creds; reply ok",
+        expect![[r#"
         identity
           = LoggingIn
           credentials #2?
@@ -173,12 +176,16 @@ fn a_user_switching_account_does_not_keep_the_old_identity() {
         reply ok
           = Ready
           logged in again p2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn logging_out_does_not_keep_the_session() {
-    check_with(classic(), "ready; logout; push a; +1h", expect![[r#"
+    check_with(
+        classic(),
+        "ready; logout; push a; +1h",
+        expect![[r#"
         logout
           close @1 1000
           disconnected: LoggedOut
@@ -186,19 +193,24 @@ fn logging_out_does_not_keep_the_session() {
         push a
           release p2
         +1h
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_half_open_link_is_noticed() {
-    check_with(classic(), "ready; +69s; +1s", expect![[r#"
+    check_with(
+        classic(),
+        "ready; +69s; +1s",
+        expect![[r#"
         +69s
           +60000ms: send ping #2
         +1s
           +1000ms: close @1 4000
           +1000ms: disconnected: Dead
           +1000ms: = waiting 5000ms, attempt 1, Backoff
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -230,7 +242,7 @@ fn slow_replies_cause_no_repeated_logins() {
 fn a_refused_token_is_not_retried_at_full_pace() {
     check_with(
         classic(),
-        "start; identity; opened; creds; reply error; +20s; creds; reply error; +25s; creds; reply error; +45s; creds; reply error",
+        "start; identity; opened; creds; reply error; until credentials; creds; reply error; until credentials; creds; reply error; until credentials; creds; reply error; until credentials; creds; reply error; until credentials",
         expect![[r#"
             start
             identity
@@ -245,7 +257,7 @@ fn a_refused_token_is_not_retried_at_full_pace() {
             reply error
               login refused p1
               = Open
-            +20s
+            until credentials
               +12416ms: = LoggingIn
               +12416ms: credentials #2?
             creds
@@ -253,33 +265,34 @@ fn a_refused_token_is_not_retried_at_full_pace() {
             reply error
               login refused p2
               = Open
-            +25s
+            until credentials
               +8198ms: = LoggingIn
               +8198ms: credentials #3?
-              +18198ms: = Open
-              +18198ms: send ping #4
-              +21198ms: close @1 4000
-              +21198ms: disconnected: Dead
-              +21198ms: = waiting 13144ms, attempt 1, Backoff
             creds
+              send login #3
             reply error
-              release p3
-            +45s
-              +9342ms: open @2
-              +9342ms: = Connecting
-              +19342ms: close @2 1000
-              +19342ms: disconnected: DialTimedOut
-              +19342ms: = waiting 5000ms, attempt 2, Backoff
-              +24342ms: open @3
-              +24342ms: = Connecting
-              +34342ms: close @3 1000
-              +34342ms: disconnected: DialTimedOut
-              +34342ms: = waiting 5000ms, attempt 3, Backoff
-              +39342ms: open @4
-              +39342ms: = Connecting
+              login refused p3
+              = Open
+            until credentials
+              +16144ms: = LoggingIn
+              +16144ms: credentials #4?
             creds
+              send login #4
             reply error
-              release p4
+              login refused p4
+              = Open
+            until credentials
+              +23242ms: send ping #5
+              +25651ms: = LoggingIn
+              +25651ms: credentials #6?
+            creds
+              send login #6
+            reply error
+              login refused p5
+              = Open
+            until credentials
+              +7281ms: = LoggingIn
+              +7281ms: credentials #7?
         "#]],
     );
 }

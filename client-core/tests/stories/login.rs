@@ -142,7 +142,9 @@ fn a_new_identity_after_a_refusal_logs_in_at_once() {
 
 #[test]
 fn another_user_logs_in_on_the_same_socket() {
-    check("ready; identity; creds; reply ok", expect![[r#"
+    check(
+        "ready; identity; creds; reply ok",
+        expect![[r#"
         identity
           = LoggingIn
           credentials #2?
@@ -151,7 +153,8 @@ fn another_user_logs_in_on_the_same_socket() {
         reply ok
           = Ready
           logged in again p2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -245,7 +248,9 @@ fn a_provider_that_never_answers_is_asked_again_and_the_line_is_probed() {
 
 #[test]
 fn an_unanswered_login_finds_the_dead_line() {
-    check("start; identity; opened; creds; +13s", expect![[r#"
+    check(
+        "start; identity; opened; creds; +13s",
+        expect![[r#"
         start
         identity
           open @1
@@ -264,7 +269,8 @@ fn an_unanswered_login_finds_the_dead_line() {
           +13000ms: close @1 4000
           +13000ms: disconnected: Dead
           +13000ms: = waiting 660ms, attempt 1, Backoff
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -289,6 +295,32 @@ fn a_late_ok_is_welcome_and_no_second_login_follows() {
               = Ready
               logged in p1
             +20s
+        "#]],
+    );
+}
+
+#[test]
+fn a_slow_provider_is_not_asked_twice() {
+    check(
+        "start; identity; opened; +11s; creds #1; reply #1 ok",
+        expect![[r#"
+            start
+            identity
+              open @1
+              = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #1?
+            +11s
+              +10000ms: = Open
+              +10000ms: send ping #2
+            creds #1
+              = LoggingIn
+              send login #1
+            reply #1 ok
+              = Ready
+              logged in p1
         "#]],
     );
 }

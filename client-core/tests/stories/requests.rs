@@ -71,7 +71,9 @@ fn a_request_times_out_and_its_late_reply_is_released() {
 
 #[test]
 fn the_line_is_lost_and_the_fate_unknown() {
-    check("ready; request; request; closed", expect![[r#"
+    check(
+        "ready; request; request; closed",
+        expect![[r#"
         request
           send request #2
         request
@@ -81,8 +83,11 @@ fn the_line_is_lost_and_the_fate_unknown() {
           settle #3: SentUnknown
           disconnected: Remote { code: None }
           = waiting 1242ms, attempt 1, Backoff
-    "#]]);
-    check("ready; request; disconnect", expect![[r#"
+    "#]],
+    );
+    check(
+        "ready; request; disconnect",
+        expect![[r#"
         request
           send request #2
         disconnect
@@ -90,8 +95,11 @@ fn the_line_is_lost_and_the_fate_unknown() {
           settle #2: SentUnknown
           disconnected: Asked
           = waiting 1242ms, attempt 1, Backoff
-    "#]]);
-    check("ready; request; logout", expect![[r#"
+    "#]],
+    );
+    check(
+        "ready; request; logout",
+        expect![[r#"
         request
           send request #2
         logout
@@ -99,7 +107,8 @@ fn the_line_is_lost_and_the_fate_unknown() {
           settle #2: SentUnknown
           disconnected: LoggedOut
           = Idle
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -143,7 +152,9 @@ fn a_failed_send_settles_and_casts_doubt_on_the_line() {
 
 #[test]
 fn a_failed_login_or_ping_means_a_failed_line() {
-    check("start; identity; opened; creds; send failed", expect![[r#"
+    check(
+        "start; identity; opened; creds; send failed",
+        expect![[r#"
         start
         identity
           open @1
@@ -158,15 +169,19 @@ fn a_failed_login_or_ping_means_a_failed_line() {
           close @1 1000
           disconnected: Error
           = waiting 1242ms, attempt 1, Backoff
-    "#]]);
-    check("ready; +25s; send lost", expect![[r#"
+    "#]],
+    );
+    check(
+        "ready; +25s; send lost",
+        expect![[r#"
         +25s
           +25000ms: send ping #2
         send lost
           close @1 1000
           disconnected: Error
           = waiting 1242ms, attempt 1, Backoff
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -246,13 +261,18 @@ fn the_outbox_is_sent_in_order_once_ready_and_before_newer_requests() {
 
 #[test]
 fn what_waits_in_the_outbox_has_the_outboxs_time_and_then_its_own() {
-    check("request queue; +4min; ready; +15s", expect![[r#"
+    check(
+        "request queue; +4min; ready; +15s",
+        expect![[r#"
         request queue
         +4min
         +15s
           +15000ms: settle #1: TimedOut { sent: true }
-    "#]]);
-    check("request queue; +5min; request queue 2s; +2s", expect![[r#"
+    "#]],
+    );
+    check(
+        "request queue; +5min; request queue 2s; +2s",
+        expect![[r#"
         request queue
         +5min
           +300000ms: dropped #1: Expired
@@ -260,7 +280,8 @@ fn what_waits_in_the_outbox_has_the_outboxs_time_and_then_its_own() {
         request queue 2s
         +2s
           +2000ms: settle #2: TimedOut { sent: false }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

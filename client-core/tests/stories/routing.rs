@@ -77,7 +77,9 @@ fn a_listener_that_comes_is_heard_at_once() {
 
 #[test]
 fn the_classic_on_replaces_and_the_listener_moves_to_the_end() {
-    check("on! a; on *; on! a; on! a*; ready; push a", expect![[r#"
+    check(
+        "on! a; on *; on! a; on! a*; ready; push a",
+        expect![[r#"
         on! a
         on *
         on! a
@@ -87,7 +89,8 @@ fn the_classic_on_replaces_and_the_listener_moves_to_the_end() {
           deliver p2 to listener 3
           deliver p2 to listener 4
           release p2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

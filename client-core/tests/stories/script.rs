@@ -14,6 +14,7 @@
 //! on PATTERN  on! PATTERN  off #LISTENER  off PATTERN
 //! online  offline  show  hide
 //! +25s  +300ms      time passes, the timer rings when it should
+//! until open        time passes until the next dial; `until credentials`: until the next login begins
 //! sleep 1h          time passes, no timer rings, then one does
 //! clock back 5s     the driver's clock jumps backwards
 //! ready             start, log in, and keep silent about it
@@ -90,6 +91,9 @@ impl Stage {
         self.line(step);
         if let Some(time) = step.strip_prefix('+') {
             return self.pass(millis(time));
+        }
+        if let Some(kind) = step.strip_prefix("until ") {
+            return self.pass_until(kind);
         }
         if let Some(time) = step.strip_prefix("sleep ") {
             self.now += millis(time);
@@ -203,6 +207,19 @@ impl Stage {
         self.refs += 1;
         self.answers.insert(self.refs, 0);
         PayloadRef(self.refs)
+    }
+
+    /// Lets time pass with an honest timer until the client decides something of this kind.
+    fn pass_until(&mut self, kind: &str) {
+        let (start, told) = (self.now, self.story.len());
+        self.passing_since = Some(start);
+        while !self.story[told..].contains(&format!(": {kind} ")) {
+            let at = self.client.poll_timeout().expect("no timer to wait for");
+            assert!(at.0 < start + 600_000, "no {kind} within ten minutes");
+            self.now = at.0;
+            self.feed(Input::Timeout);
+        }
+        self.passing_since = None;
     }
 
     /// Lets time pass with an honest timer.
