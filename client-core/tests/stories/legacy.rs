@@ -258,41 +258,41 @@ fn a_refused_token_is_not_retried_at_full_pace() {
               login refused p1
               = Open
             until credentials
-              +12416ms: = LoggingIn
-              +12416ms: credentials #2?
+              +8708ms: = LoggingIn
+              +8708ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             until credentials
-              +8198ms: = LoggingIn
-              +8198ms: credentials #3?
+              +11599ms: = LoggingIn
+              +11599ms: credentials #3?
             creds
               send login #3
             reply error
               login refused p3
               = Open
             until credentials
-              +16144ms: = LoggingIn
-              +16144ms: credentials #4?
+              +25572ms: = LoggingIn
+              +25572ms: credentials #4?
             creds
               send login #4
             reply error
               login refused p4
               = Open
             until credentials
-              +23242ms: send ping #5
-              +25651ms: = LoggingIn
-              +25651ms: credentials #6?
+              +14121ms: send ping #5
+              +40326ms: = LoggingIn
+              +40326ms: credentials #6?
             creds
               send login #6
             reply error
               login refused p5
               = Open
             until credentials
-              +7281ms: = LoggingIn
-              +7281ms: credentials #7?
+              +31140ms: = LoggingIn
+              +31140ms: credentials #7?
         "#]],
     );
 }

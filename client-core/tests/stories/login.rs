@@ -23,24 +23,24 @@ fn a_refused_login_is_retried_ever_more_slowly() {
               login refused p1
               = Open
             +3s
-              +2483ms: = LoggingIn
-              +2483ms: credentials #2?
+              +1742ms: = LoggingIn
+              +1742ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             +5s
-              +1639ms: = LoggingIn
-              +1639ms: credentials #3?
+              +2319ms: = LoggingIn
+              +2319ms: credentials #3?
             creds
               send login #3
             reply error
               login refused p3
               = Open
             +9s
-              +3229ms: = LoggingIn
-              +3229ms: credentials #4?
+              +5114ms: = LoggingIn
+              +5114ms: credentials #4?
             creds
               send login #4
             reply ok
@@ -75,10 +75,10 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 2483ms, attempt 1, Backoff
+              = waiting 1742ms, attempt 1, Backoff
             +3s
-              +2483ms: open @2
-              +2483ms: = Connecting
+              +1742ms: open @2
+              +1742ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -90,10 +90,10 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 1639ms, attempt 2, Backoff
+              = waiting 2319ms, attempt 2, Backoff
             +5s
-              +1639ms: open @3
-              +1639ms: = Connecting
+              +2319ms: open @3
+              +2319ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -105,7 +105,7 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 3229ms, attempt 3, Backoff
+              = waiting 5114ms, attempt 3, Backoff
         "#]],
     );
 }
@@ -204,8 +204,8 @@ fn a_provider_that_fails_is_asked_again_later() {
             no creds
               = Open
             +3s
-              +2483ms: = LoggingIn
-              +2483ms: credentials #2?
+              +1742ms: = LoggingIn
+              +1742ms: credentials #2?
             creds
               send login #2
             reply ok
@@ -234,8 +234,8 @@ fn a_provider_that_never_answers_is_asked_again_and_the_line_is_probed() {
             reply error
               release p1
             +3s
-              +2483ms: = LoggingIn
-              +2483ms: credentials #3?
+              +1742ms: = LoggingIn
+              +1742ms: credentials #3?
             creds #1
             creds
               send login #3
@@ -251,25 +251,25 @@ fn an_unanswered_login_finds_the_dead_line() {
     check(
         "start; identity; opened; creds; +13s",
         expect![[r#"
-        start
-        identity
-          open @1
-          = Connecting
-        opened
-          = Open
-          = LoggingIn
-          credentials #1?
-        creds
-          send login #1
-        +13s
-          +10000ms: = Open
-          +10000ms: send ping #2
-          +12483ms: = LoggingIn
-          +12483ms: credentials #3?
-          +13000ms: close @1 4000
-          +13000ms: disconnected: Dead
-          +13000ms: = waiting 660ms, attempt 1, Backoff
-    "#]],
+            start
+            identity
+              open @1
+              = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #1?
+            creds
+              send login #1
+            +13s
+              +10000ms: = Open
+              +10000ms: send ping #2
+              +11742ms: = LoggingIn
+              +11742ms: credentials #3?
+              +13000ms: close @1 4000
+              +13000ms: disconnected: Dead
+              +13000ms: = waiting 660ms, attempt 1, Backoff
+        "#]],
     );
 }
 

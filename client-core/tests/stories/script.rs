@@ -209,7 +209,8 @@ impl Stage {
         PayloadRef(self.refs)
     }
 
-    /// Lets time pass with an honest timer until the client decides something of this kind.
+    /// Lets time pass with an honest timer, and a server that is heard of, until the client decides something of
+    /// this kind.
     fn pass_until(&mut self, kind: &str) {
         let (start, told) = (self.now, self.story.len());
         self.passing_since = Some(start);
@@ -218,6 +219,10 @@ impl Stage {
             assert!(at.0 < start + 600_000, "no {kind} within ten minutes");
             self.now = at.0;
             self.feed(Input::Timeout);
+            self.feed(Input::Frame {
+                epoch: self.epoch,
+                frame: Incoming::Other,
+            });
         }
         self.passing_since = None;
     }
