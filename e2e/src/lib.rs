@@ -4,6 +4,7 @@
 //! and the framing, the HTTP sender and the token are written a second time, so that a mistake cannot hide twice.
 
 mod binary;
+mod eventually;
 mod http;
 mod process;
 mod proxy;
@@ -15,8 +16,9 @@ mod token;
 mod ws;
 
 pub use binary::server_binary;
+pub use eventually::eventually;
 pub use http::{HttpConnection, Response, form_body, multipart_body};
-pub use process::{allow_many_files, rss_bytes, signal, wait_exit};
+pub use process::{allow_many_files, open_files, rss_bytes, signal, wait_exit};
 pub use proxy::CuttableProxy;
 pub use redis_server::RedisServer;
 pub use rng::Rng;

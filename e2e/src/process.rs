@@ -22,6 +22,17 @@ pub fn rss_bytes(pid: u32) -> u64 {
     kib * 1024
 }
 
+/// How many files and sockets a process has open.
+///
+/// # Panics
+/// When the process is gone.
+pub fn open_files(pid: u32) -> usize {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    entries
+        .unwrap_or_else(|error| panic!("process {pid} is gone: {error}"))
+        .count()
+}
+
 /// Sends a signal by name (`TERM`, `KILL`, `STOP`).
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")

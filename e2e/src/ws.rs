@@ -177,12 +177,12 @@ impl Peer {
     // What it sees.
 
     /// The next frame of any kind.
-    pub fn next(&mut self) -> Seen {
-        self.next_within(ANSWER_WITHIN)
+    pub fn see(&mut self) -> Seen {
+        self.see_within(ANSWER_WITHIN)
     }
 
     /// The next frame of any kind, or `Nothing` after a time.
-    pub fn next_within(&mut self, within: Duration) -> Seen {
+    pub fn see_within(&mut self, within: Duration) -> Seen {
         if let Some(text) = self.set_aside.pop_front() {
             return Seen::Text(text);
         }
@@ -195,7 +195,7 @@ impl Peer {
     /// When something else comes, or nothing.
     pub fn text(&mut self) -> String {
         loop {
-            match self.next() {
+            match self.see() {
                 Seen::Text(text) if is_server_ping(&text) => {}
                 Seen::Text(text) => return text,
                 other => panic!("expected a text frame, saw {other:?}"),
@@ -207,7 +207,7 @@ impl Peer {
     pub fn expect_silence(&mut self, during: Duration) {
         let deadline = Instant::now() + during;
         loop {
-            match self.next_within(deadline.saturating_duration_since(Instant::now())) {
+            match self.see_within(deadline.saturating_duration_since(Instant::now())) {
                 Seen::Nothing => return,
                 Seen::Text(text) if is_server_ping(&text) => {}
                 other => panic!("expected silence, saw {other:?}"),
@@ -224,7 +224,7 @@ impl Peer {
     pub fn expect_close_within(&mut self, code: u16, within: Duration) -> String {
         let deadline = Instant::now() + within;
         loop {
-            match self.next_within(deadline.saturating_duration_since(Instant::now())) {
+            match self.see_within(deadline.saturating_duration_since(Instant::now())) {
                 Seen::Text(_) => {}
                 Seen::Close(seen, reason) => {
                     assert_eq!(seen, code, "close code (reason {reason:?})");

@@ -142,7 +142,7 @@ fn a_body_of_two_mib_passes() {
     let response = server.http().post_form(&whole);
     assert_eq!((response.status, response.text().as_str()), (200, "ok"));
     // A frame over the outbound bound of the connection is either delivered whole or ends it openly.
-    match device.next() {
+    match device.see() {
         heartline_e2e::Seen::Text(text) => assert!(text.len() > TWO_MIB - 200),
         heartline_e2e::Seen::Close(4002, _) => {}
         other => panic!("neither the message nor a reason: {other:?}"),

@@ -99,7 +99,7 @@ fn a_device_that_stops_reading_delays_nobody_and_is_told_why_it_is_closed() {
     // It reads again: what it got is the beginning without a gap, and then the reason.
     let mut received = 0;
     let reason = loop {
-        match frozen.next() {
+        match frozen.see() {
             Seen::Text(text) => {
                 let value: serde_json::Value =
                     serde_json::from_str(&text).expect("whole frames only");

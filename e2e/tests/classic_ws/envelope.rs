@@ -315,7 +315,7 @@ fn many_requests_in_one_write_are_answered_in_order() {
     peer.send_raw(bytes);
     for number in 0..500 {
         assert_eq!(
-            peer.next(),
+            peer.see(),
             Seen::Text(format!(
                 r#"{{"type":"respon","event":{number},"data":{OK_PING}}}"#
             ))

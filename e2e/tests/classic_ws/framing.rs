@@ -13,7 +13,7 @@ fn json_in_a_binary_frame_is_understood_and_answered_as_text() {
     let mut peer = server.device("user:6");
     peer.send_frame(true, Opcode::Binary, PING.as_bytes());
     assert_eq!(
-        peer.next(),
+        peer.see(),
         Seen::Text(
             r#"{"type":"respon","event":"f","data":{"error":0,"body":"PING检查连接可用"}}"#.into()
         )
@@ -38,7 +38,7 @@ fn a_fragmented_message_is_one_message_even_with_control_frames_between() {
             peer.send_frame(true, Opcode::Ping, b"between");
         }
     }
-    assert_eq!(peer.next(), Seen::Pong(b"between".to_vec()));
+    assert_eq!(peer.see(), Seen::Pong(b"between".to_vec()));
     assert_eq!(peer.reply_to("\"片段\"").0, 0);
     peer.send_frame(false, Opcode::Binary, b"{\"event\":\"ping\",");
     peer.send_frame(false, Opcode::Continuation, b"");
@@ -77,7 +77,7 @@ fn a_control_ping_is_answered_with_its_own_payload() {
     let mut peer = server.peer();
     for payload in [&b""[..], b"x", &[0xff; 125]] {
         peer.send_frame(true, Opcode::Ping, payload);
-        assert_eq!(peer.next(), Seen::Pong(payload.to_vec()));
+        assert_eq!(peer.see(), Seen::Pong(payload.to_vec()));
     }
     peer.send_frame(true, Opcode::Pong, b"unasked");
     assert!(!peer.ping(), "an unasked pong is nothing to worry about");
@@ -92,14 +92,14 @@ fn a_close_is_answered_with_a_close_and_the_end() {
     payload.extend_from_slice("再见".as_bytes());
     peer.send_frame(true, Opcode::Close, &payload);
     assert!(
-        matches!(peer.next(), Seen::Close(1000, _)),
+        matches!(peer.see(), Seen::Close(1000, _)),
         "the code comes back"
     );
-    assert_eq!(peer.next(), Seen::End);
+    assert_eq!(peer.see(), Seen::End);
     let mut peer = server.peer();
     peer.send_frame(true, Opcode::Close, b"");
-    assert!(matches!(peer.next(), Seen::Close(1000 | 1005, _)));
-    assert_eq!(peer.next(), Seen::End);
+    assert!(matches!(peer.see(), Seen::Close(1000 | 1005, _)));
+    assert_eq!(peer.see(), Seen::End);
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn what_breaks_the_framing_is_closed_with_1002() {
     for (name, bytes) in offences {
         let mut peer = server.device("user:6");
         peer.send_raw(bytes);
-        match peer.next() {
+        match peer.see() {
             Seen::Close(1002, _) => {
-                assert_eq!(peer.next(), Seen::End, "{name}: the connection ends")
+                assert_eq!(peer.see(), Seen::End, "{name}: the connection ends")
             }
             other => panic!("{name}: expected close 1002, saw {other:?}"),
         }

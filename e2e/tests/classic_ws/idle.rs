@@ -15,7 +15,7 @@ fn server(stage: &Stage) -> Server {
 /// The number of the next server ping, and its spelling on the wire.
 fn next_server_ping(peer: &mut Peer) -> u64 {
     loop {
-        match peer.next() {
+        match peer.see() {
             Seen::Text(text) => {
                 if let Some(rest) = text.strip_prefix(r#"{"type":"ping","uuid":"#) {
                     let digits = rest.strip_suffix('}').expect("a ping has two fields");
@@ -63,7 +63,7 @@ fn server_pings_keep_their_interval_while_frames_arrive_all_the_time() {
     while start.elapsed() < INTERVAL * 10 {
         peer.send(r#"{"event":"response","uuid":1}"#);
         ticks += 1;
-        while let Seen::Text(text) = peer.next_within(Duration::from_millis(5)) {
+        while let Seen::Text(text) = peer.see_within(Duration::from_millis(5)) {
             pings += u32::from(text.starts_with(r#"{"type":"ping","#));
         }
     }
@@ -85,7 +85,7 @@ fn a_silent_connection_is_closed_with_4000_in_time_logged_in_or_not() {
         peer.expect_close_within(4000, Duration::from_secs(10));
         let after = silent_since.elapsed();
         assert_eq!(
-            peer.next(),
+            peer.see(),
             Seen::End,
             "the connection ends after its close frame"
         );
@@ -130,7 +130,7 @@ fn client_pings_and_control_frames_keep_a_line_alive_too() {
     }
     assert!(with_pings.ping());
     loop {
-        match with_control.next() {
+        match with_control.see() {
             Seen::Pong(_) | Seen::Text(_) => {
                 if start.elapsed() > IDLE * 2 {
                     break;

@@ -78,7 +78,7 @@ fn a_device_that_left_takes_nothing_from_those_that_stay() {
     let mut stays = server.device("user:6");
     let mut leaves = server.device("user:6");
     leaves.send_frame(true, Opcode::Close, &1000_u16.to_be_bytes());
-    assert!(matches!(leaves.next(), Seen::Close(1000, _)));
+    assert!(matches!(leaves.see(), Seen::Close(1000, _)));
     let vanishes = server.device("user:6");
     drop(vanishes);
     for number in 0..50 {

@@ -1,0 +1,99 @@
+//! Those who never finish what they began: headers and bodies a byte at a time, upgrades half sent.
+
+use std::time::{Duration, Instant};
+
+use heartline_e2e::{HttpConnection, Peer, Stage, allow_many_files, eventually, open_files};
+
+use crate::witness::{Before, Witness};
+
+const HALF_SENT: usize = 5_000;
+const SLOW: usize = 200;
+/// From the last connection made to the last one given up by the server, header and body alike.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(45);
+
+#[test]
+fn half_sent_upgrades_and_slow_requests_are_given_up() {
+    let stage = Stage::alone();
+    allow_many_files(20_000);
+    let server = stage.server(&[]);
+    let before = Before::of(&server);
+    let resting = server.rss_bytes();
+    let witness = Witness::start(&server);
+    let upgrade = Peer::upgrade_request("/", "");
+    let half_sent: Vec<_> = (0..HALF_SENT)
+        .map(|at| {
+            let mut peer = Peer::half_open(server.address());
+            // Cut at every place in turn, but never whole; some say nothing at all.
+            peer.send_raw(&upgrade.as_bytes()[..at % (upgrade.len() - 1)]);
+            peer
+        })
+        .collect();
+    let mut slow: Vec<_> = (0..SLOW).map(|_| server.http()).collect();
+    for (at, http) in slow.iter_mut().enumerate() {
+        http.send(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+        );
+        match at % 4 {
+            0 => {}
+            1 => http.send("Content-Length: 1000\r\n\r\n"),
+            2 => http.send("Transfer-Encoding: chunked\r\n\r\n"),
+            _ => http.send("Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"),
+        }
+    }
+    eventually("all are accepted", Duration::from_secs(10), true, || {
+        open_files(server.pid()) > HALF_SENT + SLOW
+    });
+    let peak = server.rss_bytes() - resting;
+    println!("{HALF_SENT} half-sent upgrades cost {} MiB", peak >> 20);
+    assert!(
+        peak < 200 << 20,
+        "{} MiB for requests that are none yet",
+        peak >> 20
+    );
+
+    let start = Instant::now();
+    while open_files(server.pid()) > 100 {
+        assert!(
+            start.elapsed() < GIVEN_UP_WITHIN,
+            "{} are still open",
+            open_files(server.pid())
+        );
+        for (at, http) in slow.iter_mut().enumerate() {
+            http.send(match at % 4 {
+                0 => "X", // a header name without end
+                2 => "1\r\nx\r\n",
+                _ => "x",
+            });
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    println!("all were given up after {:?}", start.elapsed());
+    drop(half_sent);
+    witness.finish();
+    before.expect_calm(&server, Duration::from_secs(10));
+}
+
+#[test]
+fn an_endless_header_is_refused() {
+    let stage = Stage::alone();
+    let server = stage.server(&[]);
+    let before = Before::of(&server);
+    let witness = Witness::start(&server);
+    let resting = server.rss_bytes();
+    let mut http = HttpConnection::connect(server.address());
+    http.send("GET / HTTP/1.1\r\nHost: x\r\n");
+    let header = format!("X-Long: {}\r\n", "x".repeat(8_000));
+    let mut taken = 0;
+    while taken < 64 << 20 && http.try_send(&header).is_ok() {
+        taken += header.len();
+    }
+    assert!(
+        taken < 16 << 20,
+        "{} MiB of headers were taken",
+        taken >> 20
+    );
+    assert!(server.rss_bytes().saturating_sub(resting) < 16 << 20);
+    assert!(http.ends_within(Duration::from_secs(10)));
+    witness.finish();
+    before.expect_calm(&server, Duration::from_secs(10));
+}

@@ -1,0 +1,122 @@
+//! The well-behaved device that must notice nothing: it pings and is pushed to all the time, and counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use heartline_e2e::{Server, eventually, form_body, open_files};
+
+/// What the server may keep, in resident bytes above where it began, once an attack is over: freed memory that the
+/// allocator holds on to, and the tables that grew. Far below what any attack here would cost if it were kept.
+pub const CALM_GROWTH: u64 = 48 << 20;
+/// No ping or push of the witness may take longer, however busy the two cores are with the attack itself.
+const SANE: Duration = Duration::from_secs(2);
+/// Between two rounds of the witness.
+const PACE: Duration = Duration::from_millis(4);
+
+/// A logged-in device and a backend that pushes to it, on a thread of their own.
+pub struct Witness {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Duration>>,
+}
+
+/// The state of a server before an attack.
+pub struct Before {
+    rss: u64,
+    files: usize,
+}
+
+/// What the witness saw.
+pub struct Testimony {
+    rounds: Vec<Duration>,
+}
+
+impl Witness {
+    /// Logs in and begins.
+    pub fn start(server: &Server) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut device = server.device("xxx:witness");
+        let mut backend = server.http();
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut rounds = Vec::new();
+            while !stopped.load(Ordering::SeqCst) {
+                let number = rounds.len().to_string();
+                let fields = [
+                    ("event", "chat1"),
+                    ("msg", number.as_str()),
+                    ("to", "xxx:witness"),
+                    ("type", "app"),
+                ];
+                let start = std::time::Instant::now();
+                assert_eq!(backend.post_form(&form_body(&fields)).text(), "ok");
+                assert_eq!(
+                    device.push_msg(),
+                    rounds.len(),
+                    "pushes in order, none lost"
+                );
+                let pushed = start.elapsed();
+                let pinged = device.ping_time();
+                assert!(
+                    pushed < SANE && pinged < SANE,
+                    "push {pushed:?}, ping {pinged:?}"
+                );
+                rounds.push(pinged);
+                std::thread::sleep(PACE);
+            }
+            rounds
+        });
+        Self { stop, thread }
+    }
+
+    /// Ends the watch.
+    ///
+    /// # Panics
+    /// With whatever the witness saw go wrong.
+    pub fn finish(self) -> Testimony {
+        self.stop.store(true, Ordering::SeqCst);
+        match self.thread.join() {
+            Ok(rounds) => {
+                assert!(
+                    rounds.len() > 10,
+                    "the witness hardly got a turn: {} rounds",
+                    rounds.len()
+                );
+                Testimony { rounds }
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Testimony {
+    /// The ping time that 99 of 100 rounds were below.
+    pub fn ping_p99(&self) -> Duration {
+        let mut rounds = self.rounds.clone();
+        rounds.sort();
+        rounds[rounds.len() * 99 / 100]
+    }
+}
+
+impl Before {
+    /// Looks at a server that has served a little already.
+    pub fn of(server: &Server) -> Self {
+        Self {
+            rss: server.rss_bytes(),
+            files: open_files(server.pid()),
+        }
+    }
+
+    /// Asserts that sockets are closed and memory is given back (up to [`CALM_GROWTH`]).
+    pub fn expect_calm(&self, server: &Server, within: Duration) {
+        // The witness's two sockets may have come or gone since.
+        let files = self.files + 4;
+        eventually("the attackers' sockets are closed", within, true, || {
+            open_files(server.pid()) <= files
+        });
+        let growth = server.rss_bytes().saturating_sub(self.rss);
+        println!("memory grew by {} KiB", growth >> 10);
+        assert!(growth <= CALM_GROWTH, "memory grew by {} MiB", growth >> 20);
+    }
+}
