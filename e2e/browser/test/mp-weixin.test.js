@@ -1,0 +1,117 @@
+// The uni-app example, built for WeChat, in a sandbox that lacks what old engines lack, against the real server.
+// Every story is told twice: with the path-only WXWebAssembly, and with no WebAssembly at all.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Backend } from '../src/backend.js'
+import { BUILDS } from '../src/places.js'
+import { MiniProgram } from '../src/sandbox/mini-program.js'
+import { FREEZE_AFTER_MS } from '../src/sandbox/runtime.js'
+import { HeartlineServer } from '../src/server.js'
+import { until } from '../src/until.js'
+
+for (const wasm of [true, false]) {
+  describe(wasm ? 'with WXWebAssembly' : 'without any WebAssembly', { concurrency: false }, () => {
+    const id = wasm ? '101' : '201'
+    const user = `user:${id}`
+    let server
+    let backend
+    let program
+
+    before(async () => {
+      server = await HeartlineServer.start()
+      backend = await Backend.start(server, BUILDS.mp)
+      const storage = { 'heartline-demo-settings': { server: server.ws, api: backend.url } }
+      program = MiniProgram.launch({ folder: BUILDS.mp, wasm, storage })
+    })
+
+    after(async () => {
+      program?.stop()
+      await backend?.stop()
+      await server?.down()
+    })
+
+    /** Waits until the page that is shown has `text` among its data. */
+    const sees = (text) =>
+      until(`the page shows ${text}`, () => program.pages.text().includes(text), () => story(program))
+
+    /** How often the server has said that the login succeeded. */
+    const logins = () => program.runtime.frames.filter((frame) => frame.includes('登录成功')).length
+
+    test('a user logs in on the login page', async () => {
+      await until('the login page', () => program.pages.current.route === 'pages/login/login', () => story(program))
+      await sees('未登录')
+      program.pages.fire('user', 'input', { value: id })
+      program.pages.fire('submit', 'tap')
+      await until('the list page', () => program.pages.current.route === 'pages/list/list', () => story(program))
+      await sees('已上线')
+      await sees('有什么可以帮您?')
+    })
+
+    test('pushes reach the list, the badge and the chat', async () => {
+      backend.rooms = [{ id: '9', title: '订单 1001', last: '买家已付款' }, ...backend.rooms]
+      assert.equal(await server.push('chat_list', user, 'reload'), 'ok')
+      await sees('买家已付款')
+      assert.equal(await server.push('user_tabbar', user, { text: '您的订单已发货', badge: 3 }), 'ok')
+      await until('the badge', () => program.badges[1] === '3', () => story(program))
+      program.pages.navigateTo('/pages/chat/chat?room=1')
+      assert.equal(await server.push('chat1', user, { from: '客服', text: '您好' }), 'ok')
+      await sees('您好')
+      assert.equal(await server.push('chat1', 'user:somebody-else', '与我无关'), 'ok')
+      program.pages.fire('draft', 'input', { value: '什么时候到?' })
+      program.pages.fire('send', 'tap')
+      await sees('什么时候到?')
+      assert.ok(!program.pages.text().includes('与我无关'))
+    })
+
+    test('the server is killed and comes back: online again by itself', async () => {
+      await server.down()
+      await until('the line is down', () => /已断开|正在连接/.test(program.pages.text()), () => story(program))
+      await sleep(1_000)
+      await server.up()
+      await sees('已上线')
+      await server.push('chat1', user, '重启之后')
+      await sees('重启之后')
+    })
+
+    test('WeChat cuts the socket of a hidden app: back at once when it is shown', async () => {
+      program.runtime.hide()
+      await sleep(FREEZE_AFTER_MS + 500)
+      assert.equal(program.runtime.sockets.size, 0, 'the platform has cut the socket')
+      const before = logins()
+      const shown = Date.now()
+      program.runtime.show()
+      await until('one more login', () => logins() === before + 1, () => story(program))
+      const took = Date.now() - shown
+      assert.ok(took < 2_000, `back after ${took} ms: no backoff on show`)
+      await server.push('chat1', user, '回到前台')
+      await sees('回到前台')
+    })
+
+    test('the network goes and comes: back at once', async () => {
+      program.runtime.network(false)
+      await until('the line is down', () => /网络不可用|已断开/.test(program.pages.text()), () => story(program))
+      await sleep(500)
+      const came = Date.now()
+      program.runtime.network(true)
+      await sees('已上线')
+      const took = Date.now() - came
+      assert.ok(took < 2_000, `back after ${took} ms: no backoff on the network's return`)
+    })
+
+    test('one socket at the end, nothing thrown, and the core that this platform can have', async () => {
+      assert.equal(program.runtime.sockets.size, 1)
+      assert.deepEqual(program.runtime.problems, [])
+      program.pages.switchTab('/pages/me/me')
+      await sees(wasm ? '"wasm"' : '"wasm2js"')
+      assert.deepEqual(program.wasmPaths, wasm ? ['/static/heartline.wasm'] : [])
+    })
+  })
+}
+
+/** What to look at when something never came true. */
+function story(program) {
+  const { pages, logs, runtime } = program
+  return [pages.current?.route, pages.current && pages.text(), ...logs.slice(-20), ...runtime.problems.map((error) => error.stack)].join('\n')
+}
