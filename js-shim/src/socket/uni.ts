@@ -22,16 +22,20 @@ export function connectUni(api: MiniApi, url: string, options: ConnectOptions, e
     },
     // Alipay needs it; the others do not look at it.
     multiple: true,
-    failedSendMayLeave: onAppPlatform,
+    failedSendMayLeave,
     withoutTask: () => globalTask(api),
     // Two dials in one millisecond would share their id, and their events (App).
-    delay: () => (Date.now() === lastDialAt ? 2 : 0),
+    delay: () => (isApp() && Date.now() === lastDialAt ? 2 : 0),
   })
 }
 
+function isApp(): boolean {
+  return typeof plus !== 'undefined'
+}
+
 /** Whether a failed send may have left: yes on App, and on any platform that we do not know. */
-function onAppPlatform(): boolean {
-  if (typeof plus !== 'undefined') return true
+function failedSendMayLeave(): boolean {
+  if (isApp()) return true
   return (
     typeof wx === 'undefined' &&
     typeof my === 'undefined' &&

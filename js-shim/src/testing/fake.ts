@@ -39,7 +39,7 @@ export interface FakeUni {
   advance(ms: number): Promise<void>
   /** Lets everything run that needs no time. */
   settle(): Promise<void>
-  /** Puts `uni`, `getApp`, the timers and `Date.now` on the global object. Returns the way back. */
+  /** Puts `uni`, the platform's own object, `getApp`, the timers and `Date.now` on the global object. Returns the way back. */
   install(): () => void
 
   /** Breaks every open line; the platform reports it in its own way. */
@@ -59,7 +59,8 @@ export interface FakeUni {
 }
 
 export function createFakeUni(options: FakeUniOptions = {}): FakeUni {
-  const traits = traitsOf(options.platform || 'wechat', options.traits)
+  const platform = options.platform || 'wechat'
+  const traits = traitsOf(platform, options.traits)
   const clock = new FakeClock()
   const server = new FakeServer((ms, run) => clock.setTimer(ms, run))
   const sockets: FakeSocket[] = []
@@ -184,6 +185,8 @@ export function createFakeUni(options: FakeUniOptions = {}): FakeUni {
       const scope = globalScope()
       const before: { [name: string]: unknown } = {}
       const ours: { [name: string]: unknown } = { uni, getApp: () => app }
+      const own = { wechat: 'wx', alipay: 'my', douyin: 'tt', qq: 'qq', app: 'plus', h5: '' }[platform]
+      if (own) ours[own] = own === 'plus' ? {} : uni
       for (const name of Object.keys(ours)) {
         before[name] = scope[name]
         scope[name] = ours[name]

@@ -1,0 +1,2 @@
+import { webHost } from 'heartline'
+export const name = webHost().name

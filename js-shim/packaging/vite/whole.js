@@ -1,0 +1,2 @@
+import { createHeartline } from 'heartline'
+export const line = createHeartline({ url: 'wss://test' })

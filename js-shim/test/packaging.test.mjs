@@ -1,0 +1,127 @@
+// The packed package, installed and used as users do: node ESM and CJS, vite, webpack 4's resolver, TypeScript.
+import test, { after, before } from 'node:test'
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
+import { build } from 'vite'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const require = createRequire(import.meta.url)
+let project
+
+before(() => {
+  project = mkdtempSync(join(tmpdir(), 'heartline-packaging-'))
+  const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', project], root))
+  writeFileSync(join(project, 'package.json'), '{ "private": true }')
+  npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', `./${filename}`], project)
+  // Vue is the app's own dependency; here it is borrowed from ours.
+  symlinkSync(join(root, 'node_modules/vue'), join(project, 'node_modules/vue'))
+  cpSync(join(root, 'packaging'), project, { recursive: true })
+})
+after(() => rmSync(project, { recursive: true, force: true }))
+
+const run = (file) => execFileSync(process.execPath, [file], { cwd: project, encoding: 'utf8' })
+const works = { isLogin: true, refusedIsOurs: true, sameClass: true, functions: Array(5).fill('function') }
+
+test('the tarball holds what is needed and nothing else', () => {
+  const installed = join(project, 'node_modules/heartline')
+  for (const file of ['heartline.wasm', 'heartline.wasm.br', 'dist/esm/compat.js', 'dist/cjs/vue.d.ts', 'README.zh-CN.md']) {
+    assert.ok(existsSync(join(installed, file)), `${file} is missing`)
+  }
+  for (const file of ['src', 'test', 'tools', 'pkg', 'packaging', 'scripts', 'tsconfig.json']) {
+    assert.ok(!existsSync(join(installed, file)), `${file} should not be shipped`)
+  }
+})
+
+test('node, ES modules', () => {
+  assert.deepEqual(JSON.parse(run('node-esm/main.mjs')), works)
+})
+
+test('node, CommonJS', () => {
+  assert.deepEqual(JSON.parse(run('node-cjs/main.cjs')), works)
+})
+
+test('the wasm files can be found by name', () => {
+  const find = createRequire(join(project, 'main.js')).resolve
+  const bytes = readFileSync(find('heartline/heartline.wasm'))
+  assert.deepEqual([...bytes.subarray(0, 4)], [0, 0x61, 0x73, 0x6d])
+  assert.ok(find('heartline/heartline.wasm.br'))
+  assert.ok(find('heartline/package.json'))
+})
+
+async function bundle(entry) {
+  const result = await build({
+    root: project,
+    configFile: false,
+    logLevel: 'error',
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2015',
+      rollupOptions: { external: ['vue'] },
+      lib: { entry: join(project, 'vite', entry), formats: ['es'], fileName: 'out' },
+    },
+  })
+  return [].concat(result)[0].output.map((chunk) => chunk.code || '').join('\n')
+}
+
+test('vite builds an app on it', async () => {
+  assert.match(await bundle('whole.js'), /connectSocket gave no SocketTask/)
+})
+
+test('vite drops what is not used: sideEffects is truly false', async () => {
+  const nothing = await bundle('nothing.js')
+  assert.ok(nothing.length < 100, `something was kept:\n${nothing.slice(0, 2000)}`)
+  const part = await bundle('part.js')
+  assert.doesNotMatch(part, /connectSocket gave no SocketTask/)
+  assert.ok(part.length < 12000, `${part.length} bytes for one small host`)
+})
+
+for (const [name, fields] of [['module', ['module', 'main']], ['main', ['main']]]) {
+  test(`webpack 4 finds every entry point through "${name}", without exports`, () => {
+    const { create } = require('enhanced-resolve')
+    const resolve = create.sync({ mainFields: fields, extensions: ['.js', '.json'] })
+    for (const entry of ['', '/compat', '/vue', '/testing']) {
+      const file = resolve({}, project, `heartline${entry}`)
+      const folder = name === 'module' ? 'esm' : 'cjs'
+      assert.ok(file.endsWith(`dist/${folder}/${entry ? entry.slice(1) : 'index'}.js`), file)
+    }
+  })
+}
+
+const resolutions = [
+  ['node', 'ESNext', 'modern.ts'],
+  ['node16', 'Node16', 'modern.mts'],
+  ['node16', 'Node16', 'modern.cts'],
+  ['bundler', 'ESNext', 'modern.ts'],
+]
+for (const [moduleResolution, module, file] of resolutions) {
+  test(`TypeScript, moduleResolution ${moduleResolution}, ${file}`, () => {
+    const folder = join(project, `types-${moduleResolution}-${file}`)
+    mkdirSync(folder)
+    cpSync(join(project, 'types/modern.ts'), join(folder, file))
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'ES2017',
+      lib: ['ES2017', 'DOM'],
+      types: [],
+      // Vue's own declarations are not ours to check; that ours have no errors is checked where they are made.
+      skipLibCheck: true,
+      module,
+      moduleResolution,
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    try {
+      execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
+    } catch (error) {
+      assert.fail(error.stdout)
+    }
+  })
+}
