@@ -6,8 +6,6 @@
 
 use crate::Millis;
 
-/// The latest instant that a driver can tell: 2^53, where a JavaScript number stops being exact.
-const END_OF_TIME: Millis = Millis(1 << 53);
 /// The longest step forwards, 49 days. Longer ones count as this one, so that a mad clock cannot use time up.
 const STEP_MAX_MS: u64 = u32::MAX as u64;
 
@@ -22,7 +20,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new(told: Millis) -> Self {
         Self {
-            told: told.min(END_OF_TIME),
+            told,
             own: Millis(0),
         }
     }
@@ -34,7 +32,6 @@ impl Clock {
 
     /// The driver says that it is `told` now.
     pub(crate) fn advance(&mut self, told: Millis) {
-        let told = told.min(END_OF_TIME);
         let step = told.0.saturating_sub(self.told.0).min(STEP_MAX_MS);
         self.told = told;
         self.own = Millis(self.own.0.saturating_add(step));

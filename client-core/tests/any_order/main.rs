@@ -1,0 +1,105 @@
+//! Any order: arbitrary lists of operations, from honest and lying sockets, apps and clocks, are played to a
+//! client while an oracle watches every decision. Found failures become named tests at the end.
+
+mod honest;
+mod operations;
+mod oracle;
+
+use heartline_client_core::{Backoff, Config};
+use operations::{Op, any_ops};
+use oracle::World;
+use proptest::prelude::*;
+
+/// The promises that hold whatever happens. See `oracle` for each.
+#[track_caller]
+fn hold_the_promises(config: Config, seed: u64, ops: &[Op]) {
+    let mut world = World::new(config, seed);
+    for op in ops {
+        world.play(op);
+    }
+    world.destroy();
+}
+
+/// However bad the past: in an honest world the line is soon ready, and stays so.
+#[track_caller]
+fn recover(seed: u64, ops: &[Op], how: honest::Recovery) {
+    let mut world = World::new(cramped(), seed);
+    for op in ops {
+        world.play(op);
+    }
+    honest::recovers(&mut world, how);
+    world.destroy();
+}
+
+/// Sane times, bounds so narrow that they are met.
+fn cramped() -> Config {
+    Config {
+        max_requests: 8,
+        outbox_max_entries: 3,
+        outbox_max_bytes: 100,
+        max_listeners: 4,
+        max_event_names: 3,
+        ..Config::default()
+    }
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    prop_oneof![
+        4 => Just(Config::default()),
+        4 => Just(cramped()),
+        2 => Just(Config { backoff: Backoff::Fixed { delay_ms: 5_000 }, heartbeat_interval_ms: 60_000, ..cramped() }),
+        1 => Just(senseless()),
+    ]
+}
+
+/// Every number zero: nothing useful can come of it, but nothing may break or spin either.
+fn senseless() -> Config {
+    Config {
+        backoff: Backoff::Jitter {
+            min_ms: 0,
+            max_ms: 0,
+        },
+        dial_timeout_ms: 0,
+        login_timeout_ms: 0,
+        heartbeat_interval_ms: 0,
+        heartbeat_grace_ms: 0,
+        probe_grace_ms: 0,
+        clock_jump_ms: 0,
+        stable_after_ms: 0,
+        request_timeout_ms: 0,
+        max_requests: 0,
+        outbox_max_entries: 0,
+        outbox_max_bytes: 0,
+        outbox_max_age_ms: 0,
+        max_listeners: 0,
+        max_event_names: 0,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_promise_holds_in_any_order(config in any_config(), seed: u64, ops in any_ops(1..120)) {
+        hold_the_promises(config, seed, &ops);
+    }
+
+    #[test]
+    fn the_line_recovers_from_any_past(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {
+        recover(seed, &ops, honest::Recovery { old_line_lives, app_helps: true });
+    }
+
+    #[test]
+    fn the_line_recovers_by_itself(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {
+        recover(seed, &ops, honest::Recovery { old_line_lives, app_helps: false });
+    }
+
+    #[test]
+    fn when_the_outputs_are_drained_makes_no_difference(seed: u64, ops in any_ops(1..60)) {
+        let mut eager = World::new(cramped(), seed);
+        for op in &ops {
+            eager.play(op);
+        }
+        prop_assert_eq!(eager.outputs_of_the_undrained_twin(), eager.every_output());
+    }
+}

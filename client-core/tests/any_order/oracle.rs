@@ -1,0 +1,577 @@
+//! The oracle: a driver with a perfect memory. It feeds a client and checks each decision against what it
+//! remembers of sockets, requests and payloads.
+
+use std::collections::BTreeMap;
+
+use crate::operations::{Latest, NAMES, Op, PATTERNS, Which};
+use heartline_client_core::*;
+
+/// What truly became of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    Dialling,
+    Open,
+    /// It failed or closed by itself.
+    Died,
+    /// It was ordered closed.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Request {
+    before_login: bool,
+    sent: bool,
+    settled: bool,
+}
+
+pub struct World {
+    pub client: Client,
+    /// Fed alike, but never drained before the end.
+    twin: Client,
+    config: Config,
+    pub now: u64,
+    pub destroyed: bool,
+    sockets: BTreeMap<Epoch, Socket>,
+    /// Of the latest epoch: its end was told.
+    end_told: bool,
+    requests: BTreeMap<RequestId, Request>,
+    latest_sent: [RequestId; 2],
+    refs: u32,
+    /// The references that await their answer.
+    unanswered: Vec<PayloadRef>,
+    told_phase: Phase,
+    credentials: Option<(RequestId, bool)>,
+    latest_login: Option<RequestId>,
+    log: Vec<Output>,
+    /// The outputs of the latest input.
+    pub fresh: Vec<Output>,
+}
+
+impl World {
+    pub fn new(config: Config, seed: u64) -> Self {
+        let now = 1_000_000;
+        Self {
+            client: Client::new(config.clone(), seed, Millis(now)),
+            twin: Client::new(config.clone(), seed, Millis(now)),
+            config,
+            now,
+            destroyed: false,
+            sockets: BTreeMap::new(),
+            end_told: true,
+            requests: BTreeMap::new(),
+            latest_sent: [RequestId(0); 2],
+            refs: 0,
+            unanswered: Vec::new(),
+            told_phase: Phase::Idle,
+            credentials: None,
+            latest_login: None,
+            log: Vec::new(),
+            fresh: Vec::new(),
+        }
+    }
+
+    pub fn play(&mut self, op: &Op) {
+        match *op {
+            Op::Start => self.feed(Input::Start),
+            Op::Stop => self.feed(Input::Stop),
+            Op::Disconnect => self.feed(Input::Disconnect),
+            Op::Destroy => self.feed(Input::Destroy),
+            Op::Identity(present) => self.feed(Input::Identity { present }),
+            Op::Request {
+                timeout_ms,
+                unsent,
+                before_login,
+                bytes,
+            } => {
+                self.request(RequestOptions {
+                    timeout_ms,
+                    unsent,
+                    before_login,
+                    bytes,
+                });
+            }
+            Op::RequestOutOfTurn(by) => {
+                let id = RequestId(
+                    self.client
+                        .next_request_id()
+                        .0
+                        .saturating_add_signed(by.into()),
+                );
+                let options = RequestOptions {
+                    timeout_ms: 0,
+                    unsent: Unsent::Fail,
+                    before_login: true,
+                    bytes: 0,
+                };
+                self.feed_misuse(
+                    Input::Request { id, options },
+                    ApiMisuse::RequestIdOutOfTurn,
+                );
+            }
+            Op::Cancel(id) => self.feed(Input::Cancel { id: self.id(id) }),
+            Op::Listen { pattern, mode } => {
+                let listener = self.client.next_listener_id();
+                let _ = self.try_feed(Input::Listen {
+                    listener,
+                    pattern: PATTERNS[pattern],
+                    mode,
+                });
+            }
+            Op::ListenOutOfTurn => {
+                let listener = ListenerId(self.client.next_listener_id().0 + 1);
+                let input = Input::Listen {
+                    listener,
+                    pattern: "a",
+                    mode: ListenMode::Add,
+                };
+                self.feed_misuse(input, ApiMisuse::ListenerIdOutOfTurn);
+            }
+            Op::Unlisten(n) => self.feed(Input::Unlisten {
+                listener: ListenerId(n),
+            }),
+            Op::UnlistenPattern(n) => self.feed(Input::UnlistenPattern {
+                pattern: PATTERNS[n],
+            }),
+            Op::Credentials { id, ready } => self.answer_credentials(self.id(id), ready),
+            Op::Opened(on) => self.opened(self.epoch(on)),
+            Op::Reply { on, id, ok } => self.reply(self.epoch(on), self.id(id), ok),
+            Op::ServerPing(on) => self.frame(on, |token| Incoming::Ping { token }),
+            Op::Push { on, name, interned } => self.push(on, NAMES[name], interned),
+            Op::PushUnknown(on) => {
+                let event = EventId(self.config.max_event_names);
+                let frame = Incoming::Push {
+                    event,
+                    body: PayloadRef(u32::MAX),
+                };
+                self.feed_misuse(
+                    Input::Frame {
+                        epoch: self.epoch(on),
+                        frame,
+                    },
+                    ApiMisuse::UnknownEvent,
+                );
+            }
+            Op::Garbage(on) => self.feed(Input::Frame {
+                epoch: self.epoch(on),
+                frame: Incoming::Other,
+            }),
+            Op::SendFailed { on, id, outcome } => {
+                self.feed(Input::SendFailed {
+                    epoch: self.epoch(on),
+                    id: self.id(id),
+                    outcome,
+                });
+            }
+            Op::Failed(on) => {
+                self.died(self.epoch(on));
+                self.feed(Input::Failed {
+                    epoch: self.epoch(on),
+                });
+            }
+            Op::Closed {
+                on,
+                code,
+                retry_after_ms,
+            } => {
+                self.died(self.epoch(on));
+                self.feed(Input::Closed {
+                    epoch: self.epoch(on),
+                    code,
+                    retry_after_ms,
+                });
+            }
+            Op::Network(online) => self.feed(Input::Network { online }),
+            Op::Visibility(visible) => self.feed(Input::Visibility { visible }),
+            Op::Sleep(ms) => {
+                self.now = self.now.saturating_add(ms);
+                self.feed(Input::Timeout);
+            }
+            Op::Ring => {
+                self.ring();
+            }
+            Op::ClockSays(now) => {
+                self.now = now;
+                self.feed(Input::Timeout);
+            }
+            Op::Honest => self.be_honest(),
+        }
+    }
+
+    /// Ends the client; afterwards nothing is owed to anybody.
+    pub fn destroy(&mut self) {
+        self.feed(Input::Destroy);
+        assert_eq!(self.try_feed(Input::Start), Err(ApiMisuse::Destroyed));
+        let unsettled = self.requests.iter().find(|(_, request)| !request.settled);
+        assert!(unsettled.is_none(), "never settled: {unsettled:?}");
+        assert!(
+            self.unanswered.is_empty(),
+            "never answered: {:?}",
+            self.unanswered
+        );
+        assert_eq!(self.client.poll_timeout(), None);
+        assert!(self.end_told, "the end of the last line was never told");
+    }
+
+    pub fn every_output(&self) -> &[Output] {
+        &self.log
+    }
+
+    pub fn outputs_of_the_undrained_twin(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.twin.poll_output()).collect()
+    }
+
+    pub fn latest_epoch(&self) -> Epoch {
+        self.sockets
+            .last_key_value()
+            .map_or(Epoch(0), |(&epoch, _)| epoch)
+    }
+
+    /// Lets the timer ring when it should. Whether there was one.
+    pub fn ring(&mut self) -> bool {
+        let Some(at) = self.client.poll_timeout() else {
+            return false;
+        };
+        self.now = at.0;
+        self.feed(Input::Timeout);
+        true
+    }
+
+    pub fn opened(&mut self, epoch: Epoch) {
+        if let Some(socket @ Socket::Dialling) = self.sockets.get_mut(&epoch) {
+            *socket = Socket::Open;
+        }
+        self.feed(Input::Opened { epoch });
+    }
+
+    pub fn answer_credentials(&mut self, id: RequestId, ready: bool) {
+        if let Some((asked, answered)) = &mut self.credentials
+            && *asked == id
+        {
+            *answered |= ready;
+        }
+        self.feed(Input::Credentials { id, ready });
+    }
+
+    pub fn reply(&mut self, epoch: Epoch, id: RequestId, ok: bool) {
+        let body = self.payload();
+        self.feed(Input::Frame {
+            epoch,
+            frame: Incoming::Reply { id, ok, body },
+        });
+    }
+
+    pub fn request(&mut self, options: RequestOptions) {
+        let id = self.client.next_request_id();
+        if !self.destroyed {
+            self.requests.insert(
+                id,
+                Request {
+                    before_login: options.before_login,
+                    ..Request::default()
+                },
+            );
+        }
+        self.feed(Input::Request { id, options });
+    }
+
+    /// What an honest driver and server would do next.
+    fn be_honest(&mut self) {
+        let epoch = self.latest_epoch();
+        match self.client.phase() {
+            Phase::Connecting => self.opened(epoch),
+            Phase::LoggingIn => match (self.latest_login, self.credentials) {
+                (Some(login), Some((asked, _))) if login == asked => self.reply(epoch, login, true),
+                (_, Some((asked, _))) => self.answer_credentials(asked, true),
+                _ => panic!("logging in, but nobody was asked for credentials"),
+            },
+            Phase::Ready => {
+                let open = self
+                    .requests
+                    .iter()
+                    .find(|(_, r)| r.sent && !r.settled)
+                    .map(|(&id, _)| id);
+                self.reply(epoch, open.unwrap_or(self.id(Latest(1))), true);
+            }
+            _ => {
+                self.ring();
+            }
+        }
+    }
+
+    fn push(&mut self, on: Which, name: &str, interned: bool) {
+        let event = if interned {
+            self.client.intern(name)
+        } else {
+            None
+        };
+        if interned {
+            assert_eq!(event, self.twin.intern(name));
+        }
+        self.frame(on, |body| match event {
+            Some(event) => Incoming::Push { event, body },
+            None => Incoming::NamedPush { event: name, body },
+        });
+    }
+
+    fn frame<'a>(&mut self, on: Which, frame: impl FnOnce(PayloadRef) -> Incoming<'a>) {
+        let frame = frame(self.payload());
+        self.feed(Input::Frame {
+            epoch: self.epoch(on),
+            frame,
+        });
+    }
+
+    fn payload(&mut self) -> PayloadRef {
+        self.refs += 1;
+        PayloadRef(self.refs)
+    }
+
+    fn epoch(&self, which: Which) -> Epoch {
+        Epoch((self.latest_epoch().0 + 1).saturating_sub(which.0))
+    }
+
+    fn id(&self, latest: Latest) -> RequestId {
+        RequestId(self.client.next_request_id().0.saturating_sub(latest.0))
+    }
+
+    fn died(&mut self, epoch: Epoch) {
+        if let Some(socket @ (Socket::Dialling | Socket::Open)) = self.sockets.get_mut(&epoch) {
+            *socket = Socket::Died;
+        }
+    }
+
+    fn feed_misuse(&mut self, input: Input<'_>, expected: ApiMisuse) {
+        let expected = if self.destroyed {
+            ApiMisuse::Destroyed
+        } else {
+            expected
+        };
+        assert_eq!(self.try_feed(input), Err(expected));
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let expected = if self.destroyed && input != Input::Destroy {
+            Err(ApiMisuse::Destroyed)
+        } else {
+            Ok(())
+        };
+        assert_eq!(self.try_feed(input), expected);
+    }
+
+    fn try_feed(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
+        let result = self.client.handle(Millis(self.now), input);
+        assert_eq!(self.twin.handle(Millis(self.now), input), result);
+        if result.is_ok() {
+            self.unanswered.extend(payload_of(input));
+        }
+        self.fresh.clear();
+        while let Some(output) = self.client.poll_output() {
+            self.fresh.push(output);
+            self.log.push(output);
+            self.watch(output);
+        }
+        assert!(
+            result.is_ok() || self.fresh.is_empty(),
+            "misuse changed something"
+        );
+        self.destroyed |= input == Input::Destroy;
+        self.look();
+        result
+    }
+
+    /// Checks one decision.
+    fn watch(&mut self, output: Output) {
+        match output {
+            Output::Open { epoch } => {
+                if let Some((&former, &socket)) = self.sockets.last_key_value() {
+                    assert!(epoch > former, "epochs grow");
+                    assert!(
+                        matches!(socket, Socket::Died | Socket::Closed),
+                        "two sockets live at once"
+                    );
+                }
+                assert!(self.end_told, "the end of the former line was never told");
+                self.end_told = false;
+                self.sockets.insert(epoch, Socket::Dialling);
+            }
+            Output::Close { epoch, .. } => {
+                assert_eq!(epoch, self.latest_epoch());
+                let former = self.sockets.insert(epoch, Socket::Closed);
+                assert_ne!(former, Some(Socket::Closed), "closed twice");
+            }
+            Output::Credentials { epoch, id } => {
+                assert_eq!(
+                    self.sockets[&epoch],
+                    Socket::Open,
+                    "a login on a socket that is not open"
+                );
+                self.credentials = Some((id, false));
+            }
+            Output::Send { epoch, message } => {
+                assert_eq!(
+                    self.sockets[&epoch],
+                    Socket::Open,
+                    "{message:?} on a socket that is not open"
+                );
+                self.watch_send(message);
+            }
+            Output::Settle { id, result } => self.watch_settle(id, result),
+            Output::Deliver { body, .. } => assert!(
+                self.unanswered.contains(&body),
+                "delivered after its release"
+            ),
+            Output::Release { body } => self.answered(body),
+            Output::Event(event) => self.watch_event(event),
+        }
+    }
+
+    fn watch_send(&mut self, message: Outgoing) {
+        match message {
+            Outgoing::Pong { token } => self.answered(token),
+            Outgoing::Ping { .. } => {}
+            Outgoing::Login { id } => {
+                assert_eq!(
+                    self.credentials,
+                    Some((id, true)),
+                    "a login without credentials"
+                );
+                assert_ne!(self.latest_login, Some(id), "one login sent twice");
+                self.latest_login = Some(id);
+            }
+            Outgoing::Request { id } => {
+                let request = self
+                    .requests
+                    .get_mut(&id)
+                    .expect("a request that was never made");
+                assert!(
+                    !request.sent && !request.settled,
+                    "{id:?} sent twice or too late"
+                );
+                request.sent = true;
+                let before_login = request.before_login;
+                assert!(
+                    before_login || self.told_phase.is_login(),
+                    "{id:?} sent before the login"
+                );
+                let latest = &mut self.latest_sent[usize::from(before_login)];
+                assert!(id > *latest, "{id:?} overtook {latest:?}");
+                *latest = id;
+            }
+        }
+    }
+
+    fn watch_settle(&mut self, id: RequestId, result: Result<PayloadRef, RequestError>) {
+        let request = self
+            .requests
+            .get_mut(&id)
+            .expect("a request that was never made");
+        assert!(!request.settled, "{id:?} settled twice");
+        request.settled = true;
+        let told_sent = match result {
+            Ok(_) | Err(RequestError::Refused { .. } | RequestError::SentUnknown) => true,
+            Err(RequestError::NotSent(why)) => why == NotSent::Socket,
+            Err(RequestError::TimedOut { sent } | RequestError::Cancelled { sent }) => sent,
+        };
+        assert_eq!(told_sent, request.sent, "{id:?} {result:?}");
+        if let Ok(body) | Err(RequestError::Refused { body }) = result {
+            self.answered(body);
+        }
+    }
+
+    fn watch_event(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Phase(phase) => {
+                assert_ne!(phase, self.told_phase, "a change that changes nothing");
+                self.told_phase = phase;
+            }
+            ClientEvent::LoggedIn { body, .. } => {
+                assert_eq!(self.told_phase, Phase::Ready);
+                self.answered(body);
+            }
+            ClientEvent::LoginRefused { body } => self.answered(body),
+            ClientEvent::Disconnected { .. } => {
+                assert!(!self.end_told, "an end told twice");
+                self.end_told = true;
+            }
+            ClientEvent::OutboxDropped { id, .. } => {
+                assert!(!self.requests[&id].sent && !self.requests[&id].settled);
+            }
+        }
+    }
+
+    fn answered(&mut self, body: PayloadRef) {
+        let at = self
+            .unanswered
+            .iter()
+            .position(|&b| b == body)
+            .expect("answered twice, or never given");
+        self.unanswered.swap_remove(at);
+    }
+
+    /// Checks the state between inputs.
+    fn look(&self) {
+        let phase = self.client.phase();
+        assert_eq!(phase, self.told_phase, "a change that was not told");
+        assert!(!phase.is_login() || phase.is_open());
+        assert!(!phase.is_open() || phase.is_connected());
+        let socket = self.sockets.last_key_value().map(|(_, &socket)| socket);
+        assert_eq!(
+            phase.is_connected(),
+            matches!(socket, Some(Socket::Dialling | Socket::Open)),
+            "{phase:?} {socket:?}"
+        );
+        assert_eq!(
+            phase.is_open(),
+            socket == Some(Socket::Open),
+            "{phase:?} {socket:?}"
+        );
+        assert!(
+            self.unanswered.is_empty(),
+            "not answered at once: {:?}",
+            self.unanswered
+        );
+
+        let timeout = self.client.poll_timeout();
+        assert!(
+            timeout.is_none_or(|at| at.0 > self.now),
+            "a deadline in the past: {timeout:?} at {}",
+            self.now
+        );
+        assert_eq!(
+            timeout.is_some(),
+            self.client.next_timeout_reason().is_some()
+        );
+        if let Phase::Waiting { until: Some(_), .. } = phase {
+            assert!(timeout.is_some(), "waits without a timer");
+        }
+
+        let (sizes, config) = (self.client.sizes(), &self.config);
+        let max_requests = config.max_requests as usize;
+        assert_eq!(sizes.outputs, 0);
+        assert!(sizes.requests <= max_requests);
+        assert!(sizes.pool_slots <= 2 * max_requests + 64);
+        assert!(sizes.pool_deadlines <= 2 * max_requests + 64);
+        assert!(sizes.outbox_entries <= config.outbox_max_entries as usize);
+        assert!(sizes.outbox_bytes <= config.outbox_max_bytes.into());
+        assert!(sizes.listeners <= config.max_listeners as usize);
+        assert!(sizes.event_names <= config.max_event_names as usize);
+        let unsettled = self.requests.values().filter(|r| !r.settled).count();
+        assert_eq!(
+            sizes.requests, unsettled,
+            "the pool and the oracle disagree"
+        );
+    }
+}
+
+fn payload_of(input: Input<'_>) -> Option<PayloadRef> {
+    match input {
+        Input::Frame { frame, .. } => match frame {
+            Incoming::Reply { body, .. }
+            | Incoming::Push { body, .. }
+            | Incoming::NamedPush { body, .. } => Some(body),
+            Incoming::Ping { token } => Some(token),
+            Incoming::Other => None,
+        },
+        _ => None,
+    }
+}
