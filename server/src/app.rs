@@ -1,0 +1,174 @@
+//! The one place that wires the rooms: the port, the shards, the hub, presence; and takes them down in order.
+
+use crate::config::Config;
+use crate::http::{Listening, Site, bind};
+use crate::hub::{ConnectionRef, Hub};
+use crate::metrics::Metrics;
+use crate::net::{Backlog, Command, Mailbox, Shard, WAKER, World};
+use crate::presence::Presence;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle as TaskHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// A running server. Dropped without [`Server::shutdown`] it stops at once, without farewell.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    site: Arc<Site>,
+    leaving: CancellationToken,
+    accepting: TaskHandle<()>,
+    shards: Vec<RunningShard>,
+}
+
+#[derive(Debug)]
+struct RunningShard {
+    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: oneshot::Receiver<()>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port cannot be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address wanted.
+        address: SocketAddr,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A shard's thread or poll cannot be made.
+    #[error("cannot start a shard: {0}")]
+    Shard(std::io::Error),
+    /// The settings of presence cannot be used.
+    #[error("presence: {0}")]
+    Presence(#[from] crate::presence::PresenceError),
+}
+
+/// The least window over which a drain spreads the clients' return.
+const MIN_SPREAD_MS: u64 = 1_000;
+/// The successor is spared more returning clients per second than this.
+const RETURNS_PER_SECOND: u64 = 2_000;
+
+impl Server {
+    /// Opens the port and serves, until [`Server::shutdown`]. Must be called within a tokio runtime.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use heartline_server::{Config, Server};
+    /// let config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
+    /// let server = Server::start(config).await?;
+    /// println!("ws://{}/", server.local_addr());
+    /// server.shutdown().await;
+    /// # Ok::<(), heartline_server::StartError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`StartError`] when the port, a thread, or presence cannot be had.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let listen_error = |source| StartError::Listen { address: config.listen, source };
+        let listener = bind(config.listen).map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let presence = Presence::start(config.redis.as_ref())?;
+
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let count = if config.shards == 0 { cores() } else { config.shards };
+        let mut polls = Vec::new();
+        let mut mailboxes = Vec::new();
+        for _ in 0..count.min(ConnectionRef::MAX_SHARDS) {
+            let poll = mio::Poll::new().map_err(StartError::Shard)?;
+            let waker = mio::Waker::new(poll.registry(), WAKER).map_err(StartError::Shard)?;
+            mailboxes.push(Arc::new(Mailbox::new(waker)));
+            polls.push(poll);
+        }
+        let hub = Hub::new(config.limits.max_connections_per_user, mailboxes.clone(), Arc::new(Backlog::default()));
+        let world = Arc::new(World { config, hub, presence, metrics: Metrics::default() });
+
+        let mut shards = Vec::new();
+        for (index, (poll, mailbox)) in polls.into_iter().zip(mailboxes).enumerate() {
+            // `index` is below MAX_SHARDS, 256.
+            let shard = Shard::new(index as u8, poll, mailbox, world.clone());
+            shards.push(RunningShard::spawn(index, shard).map_err(StartError::Shard)?);
+        }
+        let site = Arc::new(Site::new(world));
+        let leaving = CancellationToken::new();
+        let listening = Listening { listener, site: site.clone(), leaving: leaving.clone() };
+        let accepting = tokio::spawn(listening.run());
+        tracing::info!(%address, shards = shards.len(), "listening");
+        Ok(Self { address, site, leaving, accepting, shards })
+    }
+
+    /// Where the server listens: the port that was chosen, where the settings said 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What happened so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.site.world.metrics
+    }
+
+    /// Leaves in order: no further connection; requests in progress are answered and what they pushed is delivered;
+    /// every client is told to come back, each at its own time; all within `timing.drain_window_ms`.
+    pub async fn shutdown(mut self) {
+        let window = Duration::from_millis(self.site.world.config.timing.drain_window_ms);
+        let deadline = Instant::now() + window;
+        let connections = self.metrics().connections();
+        tracing::info!(connections, "draining");
+        self.leaving.cancel();
+        let _ = (&mut self.accepting).await;
+        self.site.tasks.close();
+        // Half of the window for requests in progress, so that the other half is left for the farewell.
+        if timeout_at(deadline - window / 2, self.site.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.site.tasks.len(), "requests are still in progress; leaving them");
+        }
+        let spread_ms = (connections * 1_000 / RETURNS_PER_SECOND).max(MIN_SPREAD_MS);
+        self.tell_shards(|| Command::Drain { spread_ms });
+        for shard in &mut self.shards {
+            // An error means that the thread has ended, which is what we wait for.
+            let _ = timeout_at(deadline, &mut shard.ended).await;
+        }
+        let left = self.metrics().connections();
+        if left > 0 {
+            tracing::warn!(connections = left, "did not leave in time; they are dropped");
+        }
+        self.tell_shards(|| Command::Stop);
+        let threads: Vec<_> = self.shards.iter_mut().filter_map(|shard| shard.thread.take()).collect();
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        let _ = joined.await;
+        self.site.world.presence.shutdown().await;
+        tracing::info!("stopped");
+    }
+
+    fn tell_shards(&self, command: impl Fn() -> Command) {
+        for shard in self.site.world.hub.shards() {
+            shard.post(command());
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.leaving.cancel();
+        self.accepting.abort();
+        self.tell_shards(|| Command::Stop);
+    }
+}
+
+impl RunningShard {
+    fn spawn(index: usize, shard: Shard) -> std::io::Result<Self> {
+        let (on_end, ended) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            shard.run();
+            drop(on_end);
+        })?;
+        Ok(Self { thread: Some(thread), ended })
+    }
+}

@@ -1,0 +1,95 @@
+//! Request bodies: whole, in time, and never more of them in memory than is allowed.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::Body;
+use hyper::header::CONTENT_LENGTH;
+use std::time::Duration;
+
+/// Why a body was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BodyRefusal {
+    #[error("the body is over {0} bytes")]
+    TooBig(usize),
+    #[error("the body did not come in time")]
+    TooSlow,
+    #[error("the body ended early, or its framing is broken")]
+    Broken,
+}
+
+/// Reads a whole body of at most `limit` bytes within `deadline`. One that declares to be larger is refused unread, so
+/// that a client that waits for `100 Continue` never sends it.
+pub(super) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Bytes, BodyRefusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > limit as u64) {
+        return Err(BodyRefusal::TooBig(limit));
+    }
+    tokio::time::timeout(deadline, collect(body, limit)).await.unwrap_or(Err(BodyRefusal::TooSlow))
+}
+
+async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, BodyRefusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut whole = Bytes::new();
+    // Filled only from the second piece on: most bodies come in one.
+    let mut joined = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else { continue };
+        if whole.len() + joined.len() + piece.len() > limit {
+            return Err(BodyRefusal::TooBig(limit));
+        }
+        if whole.is_empty() && joined.is_empty() {
+            whole = piece;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut whole));
+            joined.extend_from_slice(&piece);
+        }
+    }
+    Ok(if joined.is_empty() { whole } else { joined.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+    use std::convert::Infallible;
+
+    async fn read_pieces(pieces: &[&'static str], declared: Option<&'static str>) -> Result<String, BodyRefusal> {
+        let mut headers = HeaderMap::new();
+        if let Some(declared) = declared {
+            headers.insert(CONTENT_LENGTH, declared.parse().unwrap());
+        }
+        let frames = futures::stream::iter(pieces.to_vec())
+            .map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece.as_bytes()))));
+        let body = read(&headers, StreamBody::new(frames), 10, Duration::from_secs(1)).await?;
+        Ok(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn pieces_are_joined_up_to_the_limit() {
+        assert_eq!(read_pieces(&[], None).await.unwrap(), "");
+        assert_eq!(read_pieces(&["one"], None).await.unwrap(), "one");
+        assert_eq!(read_pieces(&["one", "", "two", "four"], None).await.unwrap(), "onetwofour");
+        assert_eq!(read_pieces(&["one", "two", "four", "!"], None).await, Err(BodyRefusal::TooBig(10)));
+        assert_eq!(read_pieces(&[], Some("11")).await, Err(BodyRefusal::TooBig(10)), "refused by its word alone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_given_up() {
+        let never = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let outcome = read(&HeaderMap::new(), never, 10, Duration::from_secs(15)).await;
+        assert_eq!(outcome, Err(BodyRefusal::TooSlow));
+    }
+}

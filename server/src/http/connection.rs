@@ -1,0 +1,62 @@
+//! One HTTP connection: hyper with bounds on headers and their time, until it ends, upgrades, or the server leaves.
+
+use super::guard::Guard;
+use super::route::{Site, route};
+use crate::hub::Permit;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// What a request's header may take to come, and how long a connection may wait for its next request.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of a request's header.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Serves a connection to its end.
+pub(super) async fn serve(
+    site: Arc<Site>,
+    stream: TcpStream,
+    peer: IpAddr,
+    permit: Permit,
+    leaving: CancellationToken,
+) {
+    let linger = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(Guard::new(stream, linger.clone()));
+    let service = service_fn(move |request| {
+        let (site, linger) = (site.clone(), linger.clone());
+        async move {
+            let response = route(&site, peer, request).await;
+            if response.status().is_client_error() || response.status().is_server_error() {
+                linger.store(true, Relaxed);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = leaving.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        // A peer that went away, was too slow, or spoke no HTTP: its own affair.
+        tracing::debug!(%error, "an HTTP connection ended");
+    }
+    drop(permit);
+}

@@ -1,0 +1,15 @@
+//! HTTP on the one port: pushes, health, and the handshake of WebSockets, whose sockets then leave for a shard.
+//! What a push means to devices is the hub's business; who may push is [`crate::auth`]'s.
+
+mod answer;
+mod body;
+mod connection;
+mod form;
+mod guard;
+mod handshake;
+mod listen;
+mod push;
+mod route;
+
+pub use listen::{Listening, bind};
+pub use route::Site;

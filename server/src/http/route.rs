@@ -1,0 +1,99 @@
+//! Which request is what: a handshake, a question about health, a push, or none of these.
+
+use super::answer::{Answer, answer, refusal};
+use super::{handshake, push};
+use crate::config::Config;
+use crate::hub::Door;
+use crate::net::World;
+use heartline_protocol::{EventPatterns, Limits};
+use hyper::body::{Body, Incoming};
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio_util::task::TaskTracker;
+
+/// What every request of a server shares.
+#[derive(Debug)]
+pub struct Site {
+    /// The rest of the server.
+    pub world: Arc<World>,
+    /// WebSockets that may be open.
+    pub door: Arc<Door>,
+    /// HTTP connections that may be open.
+    pub lobby: Arc<Door>,
+    /// Counts every task of the HTTP side.
+    pub tasks: TaskTracker,
+    pub(super) push_events: EventPatterns,
+    pub(super) push_limits: Limits,
+    next_shard: AtomicUsize,
+}
+
+/// HTTP connections beyond those that may become WebSockets.
+const LOBBY_EXTRA: usize = 1_024;
+
+impl Site {
+    /// The site of a server.
+    pub fn new(world: Arc<World>) -> Self {
+        let Config { limits, push, .. } = &world.config;
+        Self {
+            door: Door::new(limits.max_connections, limits.max_connections_per_address),
+            lobby: Door::new(limits.max_connections.saturating_add(LOBBY_EXTRA), limits.max_connections_per_address),
+            tasks: TaskTracker::new(),
+            push_events: EventPatterns::new(push.events.iter().cloned()),
+            push_limits: Limits {
+                http_body_bytes: push.max_body_bytes,
+                push_recipients: limits.max_recipients,
+                ..Limits::default()
+            },
+            next_shard: AtomicUsize::new(0),
+            world,
+        }
+    }
+
+    /// Shards in turn.
+    pub(super) fn next_shard(&self) -> usize {
+        self.next_shard.fetch_add(1, Relaxed)
+    }
+}
+
+/// Answers one request.
+pub(super) async fn route(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+    if handshake::is_wanted(request.headers()) {
+        return handshake::shake(site, peer, request);
+    }
+    let is_empty = request.body().is_end_stream();
+    match *request.method() {
+        Method::GET | Method::HEAD if request.uri().path() == "/healthz" => health(site),
+        // Any method with a body is a push, as it was; a question without one is not.
+        Method::GET if !is_empty => push::push(site, peer, request).await,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT => {
+            let mut response = refusal(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this is a Heartline server: open a WebSocket here, or POST a push (event, msg, to)",
+            );
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            response
+        }
+        _ => push::push(site, peer, request).await,
+    }
+}
+
+/// `{"status":"ok","connections":N,…}`: numbers only, nobody's name.
+fn health(site: &Site) -> Answer {
+    let metrics = &site.world.metrics;
+    let (deliveries, bytes) = site.world.hub.backlog();
+    let mut body = format!(
+        r#"{{"status":"ok","connections":{},"users":{},"backlog":{{"deliveries":{deliveries},"bytes":{bytes}}},"totals":{{"#,
+        metrics.connections(),
+        site.world.hub.users(),
+    );
+    for (at, (name, total)) in metrics.totals().enumerate() {
+        // Writing into a String cannot fail.
+        let _ = write!(body, r#"{}"{name}":{total}"#, if at > 0 { "," } else { "" });
+    }
+    body.push_str("}}\n");
+    answer(StatusCode::OK, "application/json", body)
+}

@@ -1,0 +1,214 @@
+//! Users and their connections. One connection belongs to one user at a time, which is why two recipients of a
+//! push never mean the same connection twice.
+
+use heartline_protocol::User;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// Where a connection is: its shard, its slot there, and the generation that tells it from earlier tenants of the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionRef(u64);
+
+impl ConnectionRef {
+    /// Connections that one shard can hold.
+    pub const MAX_SLOTS: usize = 1 << 24;
+    /// Shards that a server can have.
+    pub const MAX_SHARDS: usize = 1 << 8;
+
+    /// Packs the three. Order is by shard, then by slot.
+    pub fn new(shard: u8, slot: usize, generation: u32) -> Self {
+        debug_assert!(slot < Self::MAX_SLOTS);
+        Self(u64::from(shard) << 56 | (slot as u64) << 32 | u64::from(generation))
+    }
+
+    /// The shard's index.
+    pub fn shard(self) -> usize {
+        (self.0 >> 56) as usize
+    }
+
+    /// The slot within the shard.
+    pub fn slot(self) -> usize {
+        (self.0 >> 32) as usize & (Self::MAX_SLOTS - 1)
+    }
+
+    /// The tenant of the slot.
+    pub fn generation(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// The user has `max_connections_per_user` connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this user has too many connections")]
+pub struct TooManyOfUser;
+
+/// Users and where their connections are. Bounded by the number of open connections.
+#[derive(Debug)]
+pub struct Registry {
+    users: HashMap<User, Devices>,
+    max_per_user: usize,
+}
+
+/// Nearly every user has one device: that one takes no allocation.
+#[derive(Debug)]
+enum Devices {
+    One(ConnectionRef),
+    Many(Box<Vec<ConnectionRef>>),
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(max_per_user: usize) -> Self {
+        Self { users: HashMap::new(), max_per_user }
+    }
+
+    /// `connection`, so far `former`'s, is `user`'s from now on. Returns the user in the registry's own copy, so that
+    /// all connections of a user share one text.
+    ///
+    /// # Errors
+    /// When the user has too many connections; then nothing has changed.
+    pub fn log_in(
+        &mut self,
+        connection: ConnectionRef,
+        former: Option<&User>,
+        user: User,
+    ) -> Result<User, TooManyOfUser> {
+        if let Some(former) = former.filter(|former| **former == user) {
+            return Ok(former.clone());
+        }
+        let user = match self.users.entry(user) {
+            Entry::Vacant(_) if self.max_per_user == 0 => return Err(TooManyOfUser),
+            Entry::Vacant(place) => {
+                let user = place.key().clone();
+                place.insert(Devices::One(connection));
+                user
+            }
+            Entry::Occupied(mut place) => {
+                if place.get().as_slice().len() >= self.max_per_user {
+                    return Err(TooManyOfUser);
+                }
+                place.get_mut().add(connection);
+                place.key().clone()
+            }
+        };
+        if let Some(former) = former {
+            self.leave(connection, former);
+        }
+        Ok(user)
+    }
+
+    /// `connection` is no longer `user`'s.
+    pub fn leave(&mut self, connection: ConnectionRef, user: &User) {
+        if let Some(devices) = self.users.get_mut(user) {
+            if devices.remove(connection) {
+                self.users.remove(user);
+            }
+        }
+    }
+
+    /// The connections of a user.
+    pub fn connections(&self, user: &User) -> &[ConnectionRef] {
+        self.users.get(user).map_or(&[], Devices::as_slice)
+    }
+
+    /// Users with at least one connection.
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+}
+
+impl Devices {
+    fn as_slice(&self) -> &[ConnectionRef] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
+    fn add(&mut self, connection: ConnectionRef) {
+        match self {
+            Self::One(one) => *self = Self::Many(Box::new(vec![*one, connection])),
+            Self::Many(many) => many.push(connection),
+        }
+    }
+
+    /// Whether none is left.
+    fn remove(&mut self, connection: ConnectionRef) -> bool {
+        match self {
+            Self::One(one) => *one == connection,
+            Self::Many(many) => {
+                many.retain(|one| *one != connection);
+                match many[..] {
+                    [] => true,
+                    [last] => {
+                        *self = Self::One(last);
+                        false
+                    }
+                    _ => {
+                        if many.len() < many.capacity() / 4 {
+                            many.shrink_to(many.len() * 2);
+                        }
+                        false
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(slot: usize) -> ConnectionRef {
+        ConnectionRef::new(3, slot, 7)
+    }
+
+    fn user(text: &str) -> User {
+        User::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_reference_keeps_its_three_parts() {
+        let far = ConnectionRef::new(255, ConnectionRef::MAX_SLOTS - 1, u32::MAX);
+        assert_eq!((far.shard(), far.slot(), far.generation()), (255, ConnectionRef::MAX_SLOTS - 1, u32::MAX));
+        assert_eq!((at(5).shard(), at(5).slot(), at(5).generation()), (3, 5, 7));
+    }
+
+    #[test]
+    fn devices_come_and_go() {
+        let mut registry = Registry::new(10);
+        for slot in 0..4 {
+            registry.log_in(at(slot), None, user("user:1")).unwrap();
+        }
+        assert_eq!(registry.connections(&user("user:1")), [at(0), at(1), at(2), at(3)]);
+        for slot in [1, 0, 3] {
+            registry.leave(at(slot), &user("user:1"));
+        }
+        assert_eq!(registry.connections(&user("user:1")), [at(2)]);
+        registry.leave(at(9), &user("user:1"));
+        assert_eq!(registry.connections(&user("user:1")), [at(2)], "somebody else's leave changes nothing");
+        registry.leave(at(2), &user("user:1"));
+        assert_eq!(registry.users(), 0);
+    }
+
+    #[test]
+    fn a_connection_belongs_to_its_last_user_only() {
+        let mut registry = Registry::new(10);
+        let first = registry.log_in(at(1), None, user("user:1")).unwrap();
+        let again = registry.log_in(at(1), Some(&first), user("user:1")).unwrap();
+        assert_eq!(registry.connections(&again), [at(1)], "the same user twice receives once");
+        registry.log_in(at(1), Some(&again), user("user:2")).unwrap();
+        assert_eq!(registry.connections(&user("user:1")), []);
+        assert_eq!(registry.connections(&user("user:2")), [at(1)]);
+    }
+
+    #[test]
+    fn the_bound_per_user_refuses_and_changes_nothing() {
+        let mut registry = Registry::new(1);
+        registry.log_in(at(1), None, user("user:1")).unwrap();
+        let second = registry.log_in(at(2), None, user("user:2")).unwrap();
+        assert_eq!(registry.log_in(at(2), Some(&second), user("user:1")), Err(TooManyOfUser));
+        assert_eq!(registry.connections(&user("user:2")), [at(2)]);
+    }
+}

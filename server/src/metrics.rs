@@ -1,0 +1,166 @@
+//! Counters of what happened: each bound that was met, and the traffic. Atomics, read through `/healthz`;
+//! the events an operator should hear of are also logged, each at most once per second.
+//!
+//! Nothing here holds a name, an address or a secret.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Something worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Happening {
+    /// A WebSocket was opened.
+    Connected,
+    /// A WebSocket is gone.
+    Disconnected,
+    /// A login was accepted.
+    LoggedIn,
+    /// A login was refused.
+    LoginRefused,
+    /// A push was accepted.
+    Push,
+    /// A push was refused with a 4xx or 5xx, or answered `fail`.
+    PushRefused,
+    /// A push's frame was written or queued for one connection.
+    Delivered,
+    /// A frame that was no JSON object was ignored.
+    FrameIgnored,
+    /// A server ping was sent.
+    PingSent,
+    /// A peer broke RFC 6455 (1002, 1007).
+    ProtocolError,
+    /// A message over the limit (1009).
+    TooBig,
+    /// Nothing received within the idle window (4000).
+    Idle,
+    /// No login within the deadline (4001).
+    LoginDeadline,
+    /// The outbound queue was full (4002).
+    SlowConsumer,
+    /// More frames than allowed (4003).
+    RateLimited,
+    /// Too many connections: 503 at the door, or 4004 at login.
+    TooManyConnections,
+    /// The operating system gave no further socket; accepting paused.
+    AcceptFailed,
+    /// An HTTP body over the limit (413).
+    BodyTooBig,
+    /// An HTTP body that did not come in time (408).
+    BodyTooSlow,
+    /// A push was refused because deliveries pile up (503).
+    Overloaded,
+}
+
+use Happening as H;
+
+impl Happening {
+    /// Every happening, its name in `/healthz`, and whether it is logged.
+    const TABLE: [(H, &'static str, bool); 20] = [
+        (H::Connected, "connected", false),
+        (H::Disconnected, "disconnected", false),
+        (H::LoggedIn, "logged_in", false),
+        (H::LoginRefused, "login_refused", true),
+        (H::Push, "push", false),
+        (H::PushRefused, "push_refused", true),
+        (H::Delivered, "delivered", false),
+        (H::FrameIgnored, "frame_ignored", false),
+        (H::PingSent, "ping_sent", false),
+        (H::ProtocolError, "protocol_error", true),
+        (H::TooBig, "too_big", true),
+        (H::Idle, "idle", false),
+        (H::LoginDeadline, "login_deadline", true),
+        (H::SlowConsumer, "slow_consumer", true),
+        (H::RateLimited, "rate_limited", true),
+        (H::TooManyConnections, "too_many_connections", true),
+        (H::AcceptFailed, "accept_failed", true),
+        (H::BodyTooBig, "body_too_big", true),
+        (H::BodyTooSlow, "body_too_slow", true),
+        (H::Overloaded, "overloaded", true),
+    ];
+}
+
+/// The counters of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    counts: [AtomicU64; H::TABLE.len()],
+    /// When each was last logged, in milliseconds since `started`, plus one; 0 is never.
+    logged: [AtomicU64; H::TABLE.len()],
+    started: Instant,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            logged: std::array::from_fn(|_| AtomicU64::new(0)),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts `what`, and logs it with `detail` if it is one to log and was not logged within the last second.
+    pub fn note(&self, what: Happening, detail: impl std::fmt::Display) {
+        let count = self.counts[what as usize].fetch_add(1, Relaxed) + 1;
+        let (_, name, is_logged) = H::TABLE[what as usize];
+        if !is_logged {
+            return;
+        }
+        let now = self.started.elapsed().as_millis() as u64 + 1;
+        let last = self.logged[what as usize].load(Relaxed);
+        if last != 0 && now < last + LOG_INTERVAL_MS {
+            return;
+        }
+        if self.logged[what as usize].compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            tracing::warn!(event = name, total = count, %detail);
+        }
+    }
+
+    /// Counts `what`.
+    pub fn count(&self, what: Happening) {
+        self.add(what, 1);
+    }
+
+    /// Counts `what`, `times` times.
+    pub fn add(&self, what: Happening, times: u64) {
+        self.counts[what as usize].fetch_add(times, Relaxed);
+    }
+
+    /// How often `what` has happened.
+    pub fn total(&self, what: Happening) -> u64 {
+        self.counts[what as usize].load(Relaxed)
+    }
+
+    /// Open WebSocket connections.
+    pub fn connections(&self) -> u64 {
+        self.total(H::Connected).saturating_sub(self.total(H::Disconnected))
+    }
+
+    /// Names and totals, for `/healthz`.
+    pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        H::TABLE.iter().map(|(what, name, _)| (*name, self.total(*what)))
+    }
+}
+
+const LOG_INTERVAL_MS: u64 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for (at, (what, name, _)) in H::TABLE.iter().enumerate() {
+            assert_eq!(*what as usize, at, "{name}");
+        }
+    }
+
+    #[test]
+    fn connections_are_those_opened_and_not_closed() {
+        let metrics = Metrics::default();
+        metrics.add(H::Connected, 3);
+        metrics.count(H::Disconnected);
+        assert_eq!(metrics.connections(), 2);
+    }
+}

@@ -1,0 +1,94 @@
+//! What one connection's messages of one turn lead to: each is given to the session, its step is carried out at the hub
+//! and in presence, and the answers are gathered, to leave in one write.
+
+use super::frame::{self, Message, Opcode};
+use super::shard::World;
+use crate::hub::ConnectionRef;
+use crate::metrics::Happening;
+use crate::presence::ConnectionNumber;
+use crate::session::{Reply, Session, Step};
+use heartline_protocol::{CloseCode, encode_respon};
+use serde_json::value::RawValue;
+use std::ops::ControlFlow;
+
+/// One turn of one connection.
+pub(super) struct Conversation<'a> {
+    pub world: &'a World,
+    pub session: &'a mut Session,
+    pub here: ConnectionRef,
+    pub number: ConnectionNumber,
+    pub now_us: u64,
+    /// Frames to send, in order.
+    pub answers: &'a mut Vec<u8>,
+    /// Set when the conversation is over.
+    pub end: Option<End>,
+}
+
+/// How a conversation ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// The peer sent a close frame.
+    ByPeer(Option<u16>),
+    /// We close.
+    ByUs(CloseCode),
+}
+
+impl Conversation<'_> {
+    /// Takes one message in.
+    pub fn message(&mut self, message: Message<'_>) -> ControlFlow<()> {
+        if !self.session.may_send(self.now_us, &self.world.config.limits) {
+            return self.end(End::ByUs(CloseCode::RateLimited));
+        }
+        match message {
+            Message::Text(text) => self.frame(text.as_bytes()),
+            Message::Binary(bytes) => self.frame(bytes),
+            Message::Ping(payload) => {
+                frame::append(self.answers, Opcode::Pong, payload);
+                ControlFlow::Continue(())
+            }
+            Message::Pong(_) => ControlFlow::Continue(()),
+            Message::Close(code) => self.end(End::ByPeer(code)),
+        }
+    }
+
+    fn frame(&mut self, frame: &[u8]) -> ControlFlow<()> {
+        let roles = &self.world.config.roles;
+        let step = self.session.receive(frame, |data| {
+            crate::auth::classic_login(roles, data.map(RawValue::get))
+                .inspect_err(|refusal| self.world.metrics.note(Happening::LoginRefused, refusal))
+        });
+        match step {
+            Step::Ignored => self.world.metrics.count(Happening::FrameIgnored),
+            Step::Silent => {}
+            Step::Reply(reply) => self.answer(reply),
+            Step::Alive(reply) => {
+                self.world.presence.ping(self.number);
+                self.answer(reply);
+            }
+            Step::Ask { uuid, .. } => self.answer(Reply::unknown_event(uuid)),
+            Step::Login { user, uuid } => match self.world.hub.log_in(self.here, self.session.user(), user) {
+                Ok(user) => {
+                    self.world.presence.login(self.number, &user);
+                    self.world.metrics.count(Happening::LoggedIn);
+                    self.session.logged_in(user);
+                    self.answer(Reply::login_accepted(uuid));
+                }
+                Err(_) => {
+                    self.answer(Reply::login_refused(uuid));
+                    return self.end(End::ByUs(CloseCode::TooManyConnections));
+                }
+            },
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn answer(&mut self, reply: Reply<'_>) {
+        let text = encode_respon(reply.uuid, reply.error, reply.body);
+        frame::append(self.answers, Opcode::Text, text.as_bytes());
+    }
+
+    fn end(&mut self, end: End) -> ControlFlow<()> {
+        self.end = Some(end);
+        ControlFlow::Break(())
+    }
+}

@@ -1,0 +1,14 @@
+//! Live connections: shards (a thread, an `mio::Poll` and a slab of connections each), the framing, the bounded
+//! outbound queues. No HTTP, no JSON beyond handing frames to [`crate::session`], no knowledge of users beyond the hub.
+
+mod connection;
+mod conversation;
+mod fanout;
+pub mod frame;
+mod mailbox;
+mod outbound;
+mod shard;
+mod sweep;
+
+pub use mailbox::{Backlog, Command, Delivery, Mailbox, Newcomer};
+pub use shard::{Shard, WAKER, World};
