@@ -40,7 +40,7 @@ export class Backend {
     /** Paths asked for, in order. */
     this.asked = []
     /** What `GET /api/list` answers. */
-    this.rooms = [{ id: '1', title: '在线客服', last: '有什么可以帮您?' }]
+    this.rooms = [{ id: '1', title: '在线客服', last: '有什么可以帮您？' }]
   }
 
   async stop() {

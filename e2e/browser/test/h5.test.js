@@ -42,7 +42,7 @@ test('a user logs in, and pushes by PHP and by curl show up in the list, the bad
   await phone.type('user', '6')
   await phone.tap('submit')
   await phone.lineSays('已上线')
-  await phone.sees('有什么可以帮您?')
+  await phone.sees('有什么可以帮您？')
 
   // The list fetches itself again when the backend, in PHP, says that it changed.
   backend.rooms = [{ id: '9', title: '订单 1001', last: '买家已付款' }, ...backend.rooms]
@@ -61,13 +61,14 @@ test('a user logs in, and pushes by PHP and by curl show up in the list, the bad
   // A chat message by PHP, then one that the page itself says through its backend.
   await phone.tab('会话')
   await phone.tap('room-1')
-  await php('chat1', 'user:6', '{"from":"客服","text":"您好,需要帮助吗?"}')
-  await phone.sees('您好,需要帮助吗?')
-  await phone.type('draft', '请问什么时候到?')
+  await php('chat1', 'user:6', '{"from":"客服","text":"您好，需要帮助吗？"}')
+  await phone.sees('您好，需要帮助吗？')
+  await phone.type('draft', '请问什么时候到？')
   await phone.tap('send')
   await phone.at('message').filter({ hasText: '您好' }).waitFor()
-  await phone.page.getByTestId('message').filter({ hasText: '请问什么时候到?' }).waitFor()
+  await phone.page.getByTestId('message').filter({ hasText: '请问什么时候到？' }).waitFor()
   assert.equal(await phone.page.getByTestId('message').count(), 2, 'each message stands there once')
+  await phone.page.getByTestId('draft').locator('input').and(phone.page.locator(':placeholder-shown')).waitFor()
   await phone.picture('4-chat')
   assert.deepEqual(phone.problems, [])
 })

@@ -46,7 +46,7 @@ for (const wasm of [true, false]) {
       program.pages.fire('submit', 'tap')
       await until('the list page', () => program.pages.current.route === 'pages/list/list', () => story(program))
       await sees('已上线')
-      await sees('有什么可以帮您?')
+      await sees('有什么可以帮您？')
     })
 
     test('pushes reach the list, the badge and the chat', async () => {
@@ -59,9 +59,9 @@ for (const wasm of [true, false]) {
       assert.equal(await server.push('chat1', user, { from: '客服', text: '您好' }), 'ok')
       await sees('您好')
       assert.equal(await server.push('chat1', 'user:somebody-else', '与我无关'), 'ok')
-      program.pages.fire('draft', 'input', { value: '什么时候到?' })
+      program.pages.fire('draft', 'input', { value: '什么时候到？' })
       program.pages.fire('send', 'tap')
-      await sees('什么时候到?')
+      await sees('什么时候到？')
       assert.ok(!program.pages.text().includes('与我无关'))
     })
 

@@ -14,7 +14,7 @@ export function call(method, path, data, header) {
       timeout: 8000,
       success: ({ statusCode, data: body }) =>
         statusCode === 200 ? resolve(body) : reject(new BackendError(`后端返回 ${statusCode}`, statusCode)),
-      fail: () => reject(new BackendError('后端连接失败,请检查地址', 0)),
+      fail: () => reject(new BackendError('后端连接失败，请检查地址', 0)),
     })
   })
 }
@@ -44,7 +44,7 @@ class BackendError extends Error {
 }
 
 const DEMO_ROOMS = [
-  { id: '1', title: '在线客服', last: '有什么可以帮您?' },
+  { id: '1', title: '在线客服', last: '有什么可以帮您？' },
   { id: '2', title: '配送小组', last: '骑手已接单' },
   { id: '3', title: '产品讨论', last: '周五发版' },
 ]

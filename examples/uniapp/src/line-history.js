@@ -3,7 +3,7 @@
 import { reactive } from 'vue'
 import { describe } from './line-text'
 
-const MAX_ENTRIES = 12
+const MAX_ENTRIES = 10
 
 export const history = reactive([])
 
