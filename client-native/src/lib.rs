@@ -1,1 +1,60 @@
-//! (under construction)
+//! The Heartline client on tokio: for bots, load and tests. Many clients in one process are cheap.
+//!
+//! A bot that answers in a chat:
+//!
+//! ```no_run
+//! use heartline_client_native::Client;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let bot = Client::builder("ws://127.0.0.1:2345")
+//!         .classic_credentials("user:6", "the key of the role")?
+//!         .connect()?;
+//!
+//!     let mut chats = bot.on("chat*")?;
+//!     while let Some(push) = chats.recv().await {
+//!         match push {
+//!             Ok(push) => {
+//!                 println!("{}: {:?}", push.event(), push.msg());
+//!                 bot.request("seen", &serde_json::json!({ "event": push.event() })).await?;
+//!             }
+//!             Err(lagged) => eprintln!("{lagged}"),
+//!         }
+//!     }
+//!     bot.close().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The client itself is [`heartline_client_core`]: a value that decides. This crate is its driver: it owns the
+//! sockets, one timer and the payloads, and carries the decisions out.
+//!
+//! - [`builder`](Builder): where to connect, as whom, with which numbers
+//! - [`Client`]: the handle; clone it freely. The line ends when the last clone goes, or with [`Client::close`]
+//! - [`Request`]: ask the server; every request settles exactly once, see [`RequestError`] for its fates
+//! - [`Pushes`]: a stream of pushes, with a bound
+//! - [`Client::states`], [`Client::news`]: what the line does
+//!
+//! A client dials only while it has credentials: a client without an identity is idle ([`Client::set_identity`]).
+
+mod builder;
+mod client;
+mod credentials;
+mod dial;
+mod driver;
+mod news;
+mod payloads;
+mod pushes;
+mod request;
+mod socket;
+mod wire_id;
+
+pub use builder::{BuildError, Builder};
+pub use client::{Client, ListenError};
+pub use credentials::{Credentials, CredentialsError, CredentialsProvider};
+pub use heartline_client_core::{
+    Backoff, CloseReason, Config, DropReason, NotSent, Phase, WaitReason,
+};
+pub use news::News;
+pub use pushes::{Lagged, Push, Pushes};
+pub use request::{PendingReply, Reply, Request, RequestError};

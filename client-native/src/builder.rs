@@ -1,0 +1,165 @@
+//! How a client is made.
+
+use std::sync::Arc;
+
+use heartline_client_core::{Backoff, Config, Input};
+use heartline_protocol::{Limits, User, UserError, classic_token};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+
+use crate::Client;
+use crate::credentials::{self, Credentials, CredentialsError, CredentialsProvider};
+use crate::dial::{self, Endpoint};
+use crate::driver::Shared;
+use crate::wire_id::Prefix;
+
+/// Where to connect, as whom, with which numbers. Made by [`Client::builder`].
+#[must_use = "call `connect` or `build`"]
+pub struct Builder {
+    url: String,
+    provider: Option<CredentialsProvider>,
+    config: Config,
+    push_buffer: usize,
+    max_message_bytes: usize,
+    tls: Option<Arc<ClientConfig>>,
+    extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            provider: None,
+            config: Config::default(),
+            push_buffer: 1024,
+            max_message_bytes: Limits::default().server_message_bytes,
+            tls: None,
+            extra_roots: Vec::new(),
+        }
+    }
+
+    /// Log in as `user` (`ROLE:ID`) with this token.
+    pub fn credentials(mut self, user: impl Into<String>, token: impl Into<String>) -> Self {
+        self.provider = Some(credentials::fixed(Credentials::new(user, token)));
+        self
+    }
+
+    /// Log in as `user` (`ROLE:ID`) with the classic token, made from the role's key.
+    ///
+    /// # Errors
+    /// [`UserError`] when `user` is not `ROLE:ID`.
+    pub fn classic_credentials(self, user: &str, key: &str) -> Result<Self, UserError> {
+        let token = classic_token(User::parse(user)?.id(), key);
+        Ok(self.credentials(user, token))
+    }
+
+    /// Ask `provider` before each login.
+    pub fn credentials_provider<F, Fut>(mut self, provider: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Credentials, CredentialsError>> + Send + 'static,
+    {
+        self.provider = Some(Arc::new(move || Box::pin(provider())));
+        self
+    }
+
+    /// All numbers at once. See [`Config`] for what each one means.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Changes some of the numbers: `.configure(|c| c.heartbeat_interval_ms = 60_000)`.
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// How long to wait between attempts.
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        self.configure(|config| config.backoff = backoff)
+    }
+
+    /// How many pushes one subscription may keep unread. 1,024 by default; see [`crate::Pushes`].
+    pub fn push_buffer(mut self, pushes: usize) -> Self {
+        self.push_buffer = pushes;
+        self
+    }
+
+    /// The largest message accepted from the server, in bytes. A larger one ends the line.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// TLS settings of your own for `wss`; roots added with [`Builder::extra_root`] are then not used.
+    pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Trust this root certificate too, besides Mozilla's.
+    pub fn extra_root(mut self, certificate: CertificateDer<'static>) -> Self {
+        self.extra_roots.push(certificate);
+        self
+    }
+
+    /// Makes the client and starts it. Returns at once; [`Client::ready`] waits for the login.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the settings cannot work. A server that is away is no error: the client keeps trying.
+    pub fn connect(self) -> Result<Client, BuildError> {
+        let client = self.build()?;
+        client.start();
+        Ok(client)
+    }
+
+    /// Makes the client without starting it.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the settings cannot work.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let tls = || match self.tls {
+            Some(config) => Ok(config),
+            None if self.extra_roots.is_empty() => Ok(dial::default_tls()),
+            None => Ok(dial::tls_with_roots(&self.extra_roots)?),
+        };
+        let endpoint = Endpoint::new(&self.url, tls, self.max_message_bytes)?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(BuildError::NoRandomness)?;
+        let prefix = Prefix::random().map_err(BuildError::NoRandomness)?;
+        let identity = self.provider.is_some();
+        let secrets = (prefix, u64::from_le_bytes(seed));
+        let shared = Shared::new(endpoint, self.config, self.provider, secrets, runtime);
+        if identity {
+            shared.with(|state| {
+                // A new client refuses nothing.
+                let _ = state.handle(Input::Identity { present: true });
+            });
+        }
+        Ok(Client::new(shared, self.push_buffer))
+    }
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The address.
+    #[error("`{url}` cannot be dialled: {why}")]
+    Url {
+        /// The address as given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The TLS settings.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The system has no randomness for ids.
+    #[error("the system gives no randomness: {0}")]
+    NoRandomness(getrandom::Error),
+    /// There is no tokio runtime here.
+    #[error("a client is made inside a tokio runtime")]
+    NoRuntime,
+}

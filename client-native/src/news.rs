@@ -1,0 +1,35 @@
+//! What happened on the line, as one broadcast.
+
+use heartline_client_core::{CloseReason, DropReason, Phase};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Something that happened. [`crate::Client::states`] tells only where the line stands now; this tells each step.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum News {
+    /// The phase is another one now.
+    Phase(Phase),
+    /// A login succeeded.
+    LoggedIn {
+        /// The reply's data.
+        data: Arc<RawValue>,
+        /// This client had been logged in before.
+        again: bool,
+    },
+    /// The server refused the login. It is tried again with backoff.
+    LoginRefused {
+        /// The reply's data.
+        data: Arc<RawValue>,
+    },
+    /// The line ended, or a dial failed.
+    Disconnected {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A queued request was dropped from the outbox.
+    OutboxDropped {
+        /// Why.
+        reason: DropReason,
+    },
+}
