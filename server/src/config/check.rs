@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heartline_protocol::User;
 
-use super::{Config, Problem, Settings};
+use super::{Problem, Settings};
 use crate::presence::RESERVED_ROLES;
 
 /// Puts in what follows from other settings.
@@ -131,11 +131,6 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
         found.push("no event may be pushed: push.events is empty".into());
     }
     found
-}
-
-/// Whether a generated key is needed: nobody could log in otherwise.
-pub(crate) fn needs_key(config: &Config) -> bool {
-    config.roles.is_empty()
 }
 
 fn role_trouble(role: &str) -> Option<&'static str> {

@@ -91,7 +91,7 @@ impl Loader {
     fn environment(&mut self, sources: &Sources) -> BTreeMap<String, String> {
         let mut ours = BTreeMap::new();
         for (name, value) in &sources.environment {
-            let Some(name) = name.to_str().filter(|name| name.starts_with("HEARTLINE_")) else {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };
             match value.to_str() {
@@ -111,15 +111,16 @@ impl Loader {
             // Kubernetes sets HEARTLINE_PORT… and HEARTLINE_SERVICE_… for a service of our name.
             let from_kubernetes =
                 name.starts_with("HEARTLINE_PORT") || name.starts_with("HEARTLINE_SERVICE_");
-            if name != CONFIG_VARIABLE
-                && name != PUSH_KEY_VARIABLE
+            let is_known = [CONFIG_VARIABLE, PUSH_KEY_VARIABLE].contains(&name)
+                || known.clone().any(|k| k == name);
+            let bare = |name: &'static str| &name[PREFIX.len()..];
+            if !is_known
                 && !from_kubernetes
-                && !known.clone().any(|k| k == name)
+                && let Some(near) = nearest(&name[PREFIX.len()..], known.map(bare))
             {
-                let hint = nearest(name, known)
-                    .map_or(String::new(), |near| format!("; did you mean {near}?"));
+                // Other variables of our prefix are somebody else's affair; a near miss is a slip.
                 self.warnings.push(format!(
-                    "the environment variable {name} is not known and has no effect{hint}"
+                    "the environment variable {name} is not known and has no effect; did you mean {PREFIX}{near}?"
                 ));
             }
         }
@@ -380,7 +381,7 @@ impl Loader {
                 let Some((role, path)) = value.split_once('=') else {
                     self.problem(
                         "roles",
-                        Some(value),
+                        None,
                         Some(by),
                         "not ROLE=PATH",
                         "write such as user=/run/secrets/user",
@@ -541,6 +542,7 @@ fn from_toml(value: toml::Value) -> Given {
     }
 }
 
+const PREFIX: &str = "HEARTLINE_";
 const DEFAULT_FILE: &str = "heartline.toml";
 const CONFIG_VARIABLE: &str = "HEARTLINE_CONFIG";
 /// The `push` command's, not the server's.

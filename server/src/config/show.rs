@@ -28,6 +28,10 @@ pub fn effective(loaded: &Loaded) -> String {
                 let _ = writeln!(out, "# none: `serve` makes a key for the role user");
             }
             for role in settings.config.roles.keys() {
+                let is_bare = role
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+                let role = if is_bare { role.clone() } else { quoted(role) };
                 let _ = writeln!(out, "{role} = {HIDDEN}  # {by}");
             }
             continue;
@@ -53,9 +57,20 @@ fn value(kind: &Kind, settings: &mut Settings) -> Option<String> {
         Kind::LogFilter => quoted(&settings.log.filter),
         Kind::RoleKeys => return None,
         Kind::PushKeys => list(settings.config.push.keys.iter().map(|_| HIDDEN.to_owned())),
-        Kind::RedisUrl => settings.config.redis.as_ref().map(|_| HIDDEN.to_owned())?,
+        Kind::RedisUrl => quoted(&without_password(
+            settings.config.redis.as_ref()?.url.expose(),
+        )),
         Kind::RedisPrefix => quoted(&settings.config.redis.as_ref()?.prefix),
     })
+}
+
+/// Host and database are worth showing; a password is before the `@`, or behind the `?` of a socket's URL.
+fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://[secret]@{host}"),
+        _ => url.to_owned(),
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -1,0 +1,37 @@
+//! The command line: `serve` (also without a word), `token`, `push`, `check-config`.
+//!
+//! Exit codes: 0 done, 1 it did not work, 2 it was asked wrongly.
+
+mod arguments;
+mod check_config;
+mod open_files;
+mod push;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use crate::config::{Loaded, load};
+
+/// Runs what the process was started with.
+pub fn run() -> ExitCode {
+    let matches = arguments::command().get_matches();
+    match matches.subcommand() {
+        None => serve::run(&matches),
+        Some(("serve", matches)) => serve::run(matches),
+        Some(("token", matches)) => token::run(matches),
+        Some(("push", matches)) => push::run(matches),
+        Some(("check-config", matches)) => check_config::run(matches),
+        Some((other, _)) => unreachable!("clap knows no command {other}"),
+    }
+}
+
+/// The configuration, or all its problems on stderr.
+fn load_or_say(matches: &clap::ArgMatches) -> Result<Loaded, ExitCode> {
+    load(&arguments::sources(matches)).map_err(|problems| {
+        eprintln!("{problems}");
+        ExitCode::from(ASKED_WRONGLY)
+    })
+}
+
+const ASKED_WRONGLY: u8 = 2;

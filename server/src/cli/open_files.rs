@@ -1,0 +1,57 @@
+//! How many files this process may have open, which bounds its connections.
+
+use crate::config::Config;
+
+/// Raises the soft limit to the hard one, and lowers `max_connections` to what then fits.
+#[cfg(unix)]
+pub(super) fn make_room(config: &mut Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: before.maximum,
+        maximum: before.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let possible = getrlimit(Resource::Nofile).current;
+    if let Some(fitting) = fitting(config.limits.max_connections, possible) {
+        tracing::warn!(
+            max_connections = fitting,
+            configured = config.limits.max_connections,
+            open_files = possible,
+            "the limit of open files allows fewer connections than configured; raise it (ulimit -Hn, LimitNOFILE=) for more"
+        );
+        config.limits.max_connections = fitting;
+    }
+}
+
+/// Elsewhere the system sets no limit that we know how to read.
+#[cfg(not(unix))]
+pub(super) fn make_room(_config: &mut Config) {}
+
+/// How many connections fit, if that is fewer than wanted. `None` files means no limit.
+fn fitting(wanted: usize, open_files: Option<u64>) -> Option<usize> {
+    let possible = usize::try_from(open_files?)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(RESERVED_FILES)
+        .max(1);
+    (possible < wanted).then_some(possible)
+}
+
+/// For listeners, pollers, wakers, Redis, standard streams, and connections that are being turned away.
+const RESERVED_FILES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_bounded_by_the_files_that_may_be_open() {
+        assert_eq!(fitting(100_000, Some(20_000)), Some(19_872));
+        assert_eq!(fitting(1_000, Some(20_000)), None);
+        assert_eq!(fitting(1_000, None), None);
+        assert_eq!(fitting(1_000, Some(64)), Some(1));
+    }
+}
