@@ -5,14 +5,17 @@
 //! - `login` – one login in flight, again after refusal, user switch
 //! - `heartbeat` – pings both ways, dead links, probes
 //! - `requests` – accept, send, queue, settle
+//! - `frames` – what arrives, and who hears it
 //!
 //! Each `handle` does three things in this order: a late clock is noticed (`notice_sleep`), the input is
 //! taken, then the timers that are due ring. A frame that comes together with a deadline is thus heard first.
 
+mod frames;
 mod heartbeat;
 mod line;
 mod login;
 mod requests;
+mod sizes;
 
 use std::collections::VecDeque;
 
@@ -28,6 +31,7 @@ use crate::{
 };
 use heartbeat::Ping;
 use login::Login;
+pub use sizes::Sizes;
 
 /// The client as a value. See the crate's page for how to drive it.
 pub struct Client {
@@ -162,23 +166,6 @@ impl Client {
         self.router.intern(name, self.config.max_event_names)
     }
 
-    /// How much of each bounded collection is in use. For tests and curiosity.
-    #[doc(hidden)]
-    pub fn sizes(&self) -> Sizes {
-        let (pool_slots, pool_deadlines) = self.pool.footprint();
-        let (listeners, event_names) = self.router.sizes();
-        Sizes {
-            outputs: self.outputs.len(),
-            requests: self.pool.len(),
-            pool_slots,
-            pool_deadlines,
-            outbox_entries: self.outbox.len(),
-            outbox_bytes: self.outbox.bytes(),
-            listeners,
-            event_names,
-        }
-    }
-
     /// Refuses what breaks a rule before anything has changed.
     fn check(&self, input: Input<'_>) -> Result<(), ApiMisuse> {
         match input {
@@ -258,43 +245,6 @@ impl Client {
         }
     }
 
-    /// One frame. A sign of life, whatever it says; its payload is answered for on every path.
-    fn frame(&mut self, epoch: Epoch, frame: Incoming<'_>) {
-        let lives = self.is_open(epoch);
-        if lives {
-            self.heard();
-        }
-        match frame {
-            Incoming::Reply { id, ok, body } if lives => self.reply(id, ok, body),
-            Incoming::Ping { token } if lives => self.send(Outgoing::Pong { token }),
-            Incoming::Push { event, body } => {
-                if lives {
-                    let heard = self
-                        .router
-                        .hearers(event)
-                        .iter()
-                        .map(|&listener| Output::Deliver { listener, body });
-                    self.outputs.extend(heard);
-                }
-                self.out(Output::Release { body });
-            }
-            Incoming::NamedPush { event, body } => {
-                if lives {
-                    let heard = self
-                        .router
-                        .hearers_of(event)
-                        .map(|listener| Output::Deliver { listener, body });
-                    self.outputs.extend(heard);
-                }
-                self.out(Output::Release { body });
-            }
-            Incoming::Reply { body, .. } | Incoming::Ping { token: body } => {
-                self.out(Output::Release { body })
-            }
-            Incoming::Other => {}
-        }
-    }
-
     fn is_open(&self, epoch: Epoch) -> bool {
         epoch == self.epoch && self.phase.is_open()
     }
@@ -338,19 +288,4 @@ impl Client {
     fn out(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
-}
-
-/// See [`Client::sizes`].
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub struct Sizes {
-    pub outputs: usize,
-    pub requests: usize,
-    pub pool_slots: usize,
-    pub pool_deadlines: usize,
-    pub outbox_entries: usize,
-    pub outbox_bytes: u64,
-    pub listeners: usize,
-    pub event_names: usize,
 }

@@ -1,6 +1,6 @@
 //! An honest world: dials succeed, providers and servers answer, the timer rings on time.
 
-use crate::oracle::World;
+use crate::{operations::Op, oracle::World};
 use heartline_client_core::*;
 
 /// How the world gets better.
@@ -14,8 +14,11 @@ pub struct Recovery {
 
 /// A generous bound for a line that nobody helps: the longest advice and the longest backoffs together.
 const UNAIDED_MS: u64 = 900_000;
-/// And for one that the app starts: a dial and a login, each timing out once.
-const AIDED_MS: u64 = 60_000;
+/// And for one that the app starts: a dial and a login, each timing out, and the longest backoff.
+const AIDED_MS: u64 = 120_000;
+
+/// By then a silent line that seemed ready is found out: a heartbeat, its grace, and some.
+const FOUND_OUT_MS: u64 = 40_000;
 
 /// Makes the world honest, and asserts that the line becomes ready and stays so.
 pub fn recovers(world: &mut World, how: Recovery) {
@@ -30,15 +33,19 @@ pub fn recovers(world: &mut World, how: Recovery) {
         world.latest_epoch()
     };
     let mut server = Server { dead_up_to };
-    server.feed(world, &crate::operations::Op::Visibility(true));
-    server.feed(world, &crate::operations::Op::Network(true));
+    server.feed(world, &Op::Visibility(true));
+    server.feed(world, &Op::Network(true));
     if how.app_helps {
-        server.feed(world, &crate::operations::Op::Start);
-        server.feed(world, &crate::operations::Op::Identity(true));
+        server.feed(world, &Op::Start);
+        server.feed(world, &Op::Identity(true));
     } else if matches!(world.client.phase(), Phase::Idle | Phase::Closed { .. }) {
         return;
     }
-    let limit = world.now + if how.app_helps { AIDED_MS } else { UNAIDED_MS };
+    let begin = world.now;
+    while world.now < begin + FOUND_OUT_MS {
+        assert!(server.ring(world), "wedged in {:?}", world.client.phase());
+    }
+    let limit = begin + if how.app_helps { AIDED_MS } else { UNAIDED_MS };
     while world.client.phase() != Phase::Ready {
         assert!(server.ring(world), "wedged in {:?}", world.client.phase());
         assert!(world.now < limit, "still {:?}", world.client.phase());
@@ -56,7 +63,7 @@ struct Server {
 }
 
 impl Server {
-    fn feed(&mut self, world: &mut World, op: &crate::operations::Op) {
+    fn feed(&mut self, world: &mut World, op: &Op) {
         world.play(op);
         self.answer(world);
     }

@@ -76,13 +76,28 @@ fn senseless() -> Config {
     }
 }
 
+/// `PROPTEST_CASES` overrides the number for a longer search.
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: if asked { default.cases } else { usual },
+        failure_persistence: None,
+        ..default
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2_500))]
 
     #[test]
     fn every_promise_holds_in_any_order(config in any_config(), seed: u64, ops in any_ops(1..120)) {
         hold_the_promises(config, seed, &ops);
     }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
 
     #[test]
     fn the_line_recovers_from_any_past(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {
