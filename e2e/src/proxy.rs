@@ -71,6 +71,11 @@ impl CuttableProxy {
     pub fn fall_silent(&self) {
         self.state.silent.store(true, Ordering::SeqCst);
     }
+
+    /// Forwards again; what was swallowed stays lost.
+    pub fn speak(&self) {
+        self.state.silent.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Drop for CuttableProxy {

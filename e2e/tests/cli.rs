@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use heartline_e2e::{HttpConnection, Peer, Seen, Server, Stage, free_port, server_binary};
+use heartline_e2e::{
+    HttpConnection, Peer, ROLE_KEY_USER, Seen, Server, Stage, free_port, server_binary, token_for,
+};
 
 fn heartline(arguments: &[&str]) -> Command {
     let mut command = Command::new(server_binary());
@@ -203,7 +205,7 @@ fn zero_configuration_starts_and_prints_its_generated_key_once() {
         let printed = server.stdout() + &server.stderr();
         let key =
             generated_key(&printed).unwrap_or_else(|| panic!("no generated key in:\n{printed}"));
-        assert_eq!(printed.matches(&key).count(), 1, "printed once:\n{printed}");
+        let times_shown = printed.matches(&key).count();
         let token = heartline_e2e::md5_hex(&format!("6{key}"));
         let mut device = server.peer();
         assert_eq!(
@@ -213,6 +215,14 @@ fn zero_configuration_starts_and_prints_its_generated_key_once() {
         );
         server.push_chat("user:6", "works");
         assert_eq!(device.push_msg(), "works");
+        drop(device);
+        std::thread::sleep(Duration::from_millis(100));
+        let later = server.stdout() + &server.stderr();
+        assert_eq!(
+            later.matches(&key).count(),
+            times_shown,
+            "told at the start, and never again:\n{later}"
+        );
         assert!(
             keys.insert(key),
             "each start without configuration has a key of its own"
@@ -239,4 +249,149 @@ fn help_and_version_are_there() {
     }
     let version = heartline(&["--version"]).output().expect("the binary runs");
     assert!(String::from_utf8_lossy(&version.stdout).starts_with("heartline-server "));
+}
+
+#[test]
+fn token_prints_the_token_that_logs_in() {
+    let role_key = format!("user={ROLE_KEY_USER}");
+    for user in ["user:6", "user:3:9", "user:张三"] {
+        let output = heartline(&["token", "--role-key", &role_key, user])
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim_end(),
+            token_for(user)
+        );
+    }
+    for (arguments, word) in [
+        (&["token", "--role-key", &role_key, "user6"][..], "user6"),
+        (&["token", "--role-key", &role_key, "admin:6"], "admin"),
+        (&["token", "user:6"], "role-key"),
+    ] {
+        let output = heartline(arguments).output().expect("the binary runs");
+        assert!(
+            !output.status.success() && output.stdout.is_empty(),
+            "{arguments:?}"
+        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(word), "{arguments:?} said: {said}");
+    }
+}
+
+#[test]
+fn push_pushes_and_fails_when_the_server_says_no() {
+    let stage = Stage::shared();
+    let server = stage.server(&[
+        "--push-key",
+        "a-long-push-key-0123456789",
+        "--no-loopback-push",
+    ]);
+    let url = format!("http://{}/", server.address());
+    let mut device = server.device("user:6");
+    let push = |further: &[&str]| {
+        let mut command = heartline(&[
+            "push",
+            "--url",
+            &url,
+            "--to",
+            "user:6",
+            "--msg",
+            r#"{"n":1.10}"#,
+        ]);
+        command.args(further).output().expect("the binary runs")
+    };
+    let key = ["--key", "a-long-push-key-0123456789"];
+    let sent = push(&[&key[..], &["--event", "chat1", "--field", "title=中文 a&b"]].concat());
+    assert!(sent.status.success(), "{sent:?}");
+    let frame: serde_json::Value = serde_json::from_str(&device.text()).expect("a push is JSON");
+    assert_eq!(frame["title"], "中文 a&b");
+    assert_eq!(frame["msg"]["n"].to_string(), "1.1");
+    assert!(
+        !push(&["--event", "chat1"]).status.success(),
+        "without the key"
+    );
+    assert!(
+        !push(&["--event", "chat1", "--key", "wrong"])
+            .status
+            .success(),
+        "with a wrong key"
+    );
+    assert!(
+        !push(&[&key[..], &["--event", "not-allowed"]].concat())
+            .status
+            .success(),
+        "an event that fails"
+    );
+    device.expect_silence(Duration::from_millis(100));
+}
+
+#[test]
+fn check_config_shows_what_serve_would_run_with_and_hides_the_secrets() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("heartline.toml");
+    let good = "listen = \"127.0.0.1:4321\"\n[roles]\nuser = \"secret-role-key-123\"\n[push]\n\
+                keys = [\"secret-push-key-123\"]\n[timing]\nping_interval_ms = 7000\n";
+    std::fs::write(&file, good).expect("a file");
+    let check = |further: &[&str], environment: &[(&str, &str)]| {
+        let mut command = heartline(&["check-config", "--config"]);
+        command
+            .arg(&file)
+            .args(further)
+            .envs(environment.iter().copied())
+            .output()
+            .expect("the binary runs")
+    };
+    let good = check(&[], &[]);
+    let shown = String::from_utf8_lossy(&good.stdout).into_owned();
+    assert!(good.status.success(), "{good:?}");
+    assert!(
+        shown.contains("127.0.0.1:4321") && shown.contains("7000") && shown.contains("user"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret-"), "{shown}");
+    // The environment overrides the file, and a flag the environment.
+    let environment = [("HEARTLINE_PING_INTERVAL_MS", "8000")];
+    assert!(String::from_utf8_lossy(&check(&[], &environment).stdout).contains("8000"));
+    let flagged = check(&["--ping-interval-ms", "9000"], &environment);
+    assert!(String::from_utf8_lossy(&flagged.stdout).contains("9000"));
+    // All that is wrong is said at once, with where it stands.
+    std::fs::write(
+        &file,
+        "listen = 5\nno_such = 1\n[timing]\nping_interval_ms = \"x\"\n",
+    )
+    .expect("a file");
+    let bad = check(&[], &[]);
+    assert!(!bad.status.success());
+    let said = String::from_utf8_lossy(&bad.stderr).into_owned();
+    for word in ["listen", "no_such", "ping_interval_ms", "heartline.toml"] {
+        assert!(said.contains(word), "{word} is not named:\n{said}");
+    }
+}
+
+#[test]
+fn serve_reads_the_file_that_check_config_reads() {
+    let _stage = Stage::shared();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = format!(
+        "listen = \"127.0.0.1:0\"\n[roles]\nuser = \"{ROLE_KEY_USER}\"\n[push]\nevents = [\"only_this\"]\n"
+    );
+    std::fs::write(directory.path().join("heartline.toml"), file).expect("a file");
+    let mut command = heartline(&["serve"]);
+    command.current_dir(directory.path());
+    let server = Server::spawn(command);
+    let mut device = server.device("user:6");
+    let push = |event| {
+        server
+            .push(&[
+                ("event", event),
+                ("msg", event),
+                ("to", "user:6"),
+                ("type", "app"),
+            ])
+            .text()
+    };
+    assert_eq!(push("chat1"), "fail");
+    assert_eq!(push("only_this"), "ok");
+    assert_eq!(device.push_msg(), "only_this");
 }
