@@ -40,7 +40,15 @@ pub struct World {
     /// The references that await their answer.
     unanswered: Vec<PayloadRef>,
     told_phase: Phase,
+    /// The latest question to the provider, and whether it was answered with credentials.
     credentials: Option<(RequestId, bool)>,
+    /// As registered, in order.
+    listeners: Vec<(ListenerId, &'static str)>,
+    /// When the latest dial began and when a login was refused last, while the clock was not set.
+    dialled_at: Option<u64>,
+    refused_at: Option<u64>,
+    /// The present input is the app's own order, which needs no patience.
+    app_orders: bool,
     latest_login: Option<RequestId>,
     log: Vec<Output>,
     /// The outputs of the latest input.
@@ -64,6 +72,10 @@ impl World {
             unanswered: Vec::new(),
             told_phase: Phase::Idle,
             credentials: None,
+            listeners: Vec::new(),
+            dialled_at: None,
+            refused_at: None,
+            app_orders: false,
             latest_login: None,
             log: Vec::new(),
             fresh: Vec::new(),
@@ -111,11 +123,18 @@ impl World {
             Op::Cancel(id) => self.feed(Input::Cancel { id: self.id(id) }),
             Op::Listen { pattern, mode } => {
                 let listener = self.client.next_listener_id();
-                let _ = self.try_feed(Input::Listen {
+                let pattern = PATTERNS[pattern];
+                let input = Input::Listen {
                     listener,
-                    pattern: PATTERNS[pattern],
+                    pattern,
                     mode,
-                });
+                };
+                if self.try_feed(input).is_ok() {
+                    if mode == ListenMode::Replace {
+                        self.listeners.retain(|&(_, p)| p != pattern);
+                    }
+                    self.listeners.push((listener, pattern));
+                }
             }
             Op::ListenOutOfTurn => {
                 let listener = ListenerId(self.client.next_listener_id().0 + 1);
@@ -126,12 +145,18 @@ impl World {
                 };
                 self.feed_misuse(input, ApiMisuse::ListenerIdOutOfTurn);
             }
-            Op::Unlisten(n) => self.feed(Input::Unlisten {
-                listener: ListenerId(n),
-            }),
-            Op::UnlistenPattern(n) => self.feed(Input::UnlistenPattern {
-                pattern: PATTERNS[n],
-            }),
+            Op::Unlisten(n) => {
+                self.feed(Input::Unlisten {
+                    listener: ListenerId(n),
+                });
+                self.listeners.retain(|&(id, _)| id.0 != n);
+            }
+            Op::UnlistenPattern(n) => {
+                self.feed(Input::UnlistenPattern {
+                    pattern: PATTERNS[n],
+                });
+                self.listeners.retain(|&(_, p)| p != PATTERNS[n]);
+            }
             Op::Credentials { id, ready } => self.answer_credentials(self.id(id), ready),
             Op::Opened(on) => self.opened(self.epoch(on)),
             Op::Reply { on, id, ok } => self.reply(self.epoch(on), self.id(id), ok),
@@ -191,6 +216,7 @@ impl World {
             }
             Op::ClockSays(now) => {
                 self.now = now;
+                (self.dialled_at, self.refused_at) = (None, None);
                 self.feed(Input::Timeout);
             }
             Op::Honest => self.be_honest(),
@@ -311,6 +337,19 @@ impl World {
             Some(event) => Incoming::Push { event, body },
             None => Incoming::NamedPush { event: name, body },
         });
+        let heard = self.fresh.iter().filter_map(|output| match output {
+            Output::Deliver { listener, .. } => Some(*listener),
+            _ => None,
+        });
+        let open = !self.destroyed && self.sockets.get(&self.epoch(on)) == Some(&Socket::Open);
+        let expected = self
+            .listeners
+            .iter()
+            .filter(|(_, pattern)| open && covers(pattern, name));
+        assert!(
+            heard.eq(expected.map(|&(id, _)| id)),
+            "the wrong listeners heard {name}"
+        );
     }
 
     fn frame<'a>(&mut self, on: Which, frame: impl FnOnce(PayloadRef) -> Incoming<'a>) {
@@ -359,6 +398,7 @@ impl World {
     }
 
     fn try_feed(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
+        self.app_orders = matches!(input, Input::Start | Input::Identity { .. });
         let result = self.client.handle(Millis(self.now), input);
         assert_eq!(self.twin.handle(Millis(self.now), input), result);
         if result.is_ok() {
@@ -379,6 +419,11 @@ impl World {
         result
     }
 
+    /// Whether the configured delays are worth the name.
+    fn is_patient(&self) -> bool {
+        self.config.dial_timeout_ms > 0
+    }
+
     /// Checks one decision.
     fn watch(&mut self, output: Output) {
         match output {
@@ -392,6 +437,12 @@ impl World {
                 }
                 assert!(self.end_told, "the end of the former line was never told");
                 self.end_told = false;
+                let rested = self.dialled_at.is_none_or(|at| self.now >= at + 500);
+                assert!(
+                    rested || self.app_orders || !self.is_patient(),
+                    "a storm of dials"
+                );
+                self.dialled_at = Some(self.now);
                 self.sockets.insert(epoch, Socket::Dialling);
             }
             Output::Close { epoch, .. } => {
@@ -406,6 +457,11 @@ impl World {
                     "a login on a socket that is not open"
                 );
                 self.credentials = Some((id, false));
+                let rested = self
+                    .refused_at
+                    .take()
+                    .is_none_or(|at| self.now >= at + 1_000);
+                assert!(rested || self.app_orders, "a storm of logins");
             }
             Output::Send { epoch, message } => {
                 assert_eq!(
@@ -488,7 +544,13 @@ impl World {
                 assert_eq!(self.told_phase, Phase::Ready);
                 self.answered(body);
             }
-            ClientEvent::LoginRefused { body } => self.answered(body),
+            ClientEvent::LoginRefused { body } => {
+                self.answered(body);
+                // A refusal that comes after its login timed out starts no new wait.
+                if self.told_phase == Phase::LoggingIn {
+                    self.refused_at = Some(self.now);
+                }
+            }
             ClientEvent::Disconnected { .. } => {
                 assert!(!self.end_told, "an end told twice");
                 self.end_told = true;
@@ -561,6 +623,10 @@ impl World {
             "the pool and the oracle disagree"
         );
     }
+}
+
+fn covers(pattern: &str, name: &str) -> bool {
+    pattern == "*" || pattern == name || (pattern == "chat*" && name.starts_with("chat"))
 }
 
 fn payload_of(input: Input<'_>) -> Option<PayloadRef> {
