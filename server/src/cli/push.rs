@@ -84,7 +84,9 @@ impl Push {
         match url.scheme_str() {
             Some("http") => {}
             Some("https") => {
-                return Err("--url: this command speaks plain http only; use curl for https".into());
+                return Err(
+                    "--url: this command speaks plain http only; use curl for https".into(),
+                );
             }
             _ => return Err("--url: write http://HOST:PORT/".into()),
         }

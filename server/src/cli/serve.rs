@@ -28,7 +28,8 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    open_files::make_room(&mut config);
+    let chosen = loaded.origins.contains_key("limits.max_connections");
+    open_files::make_room(&mut config, chosen);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -68,10 +69,7 @@ async fn serve(config: Config) -> ExitCode {
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping; once more stops at once");
     tokio::select! {
-        () = server.shutdown() => {
-            tracing::info!("stopped");
-            ExitCode::SUCCESS
-        }
+        () = server.shutdown() => ExitCode::SUCCESS,
         name = signals.next() => {
             tracing::warn!(signal = name, "stopped at once");
             ExitCode::FAILURE

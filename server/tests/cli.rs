@@ -1,0 +1,384 @@
+//! The binary as people start it: zero configuration, ready line, signals, `token`, `push`, `check-config`.
+
+mod support;
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::binary::{Serving, heartline, run_in};
+use support::websocket::WebSocket;
+use support::{eventually, free_port};
+
+/// Runs in an empty directory: exit code, stdout, stderr.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    run_in(directory.path(), heartline(arguments))
+}
+
+#[test]
+fn the_classic_command_line_serves() {
+    let server = Serving::classic(&["--ping-interval-ms", "200"]);
+    assert_eq!(
+        server.ready_line,
+        format!(
+            "heartline-server listening on http://{} (ws and http)\n",
+            server.address
+        )
+    );
+    assert_ne!(server.address.port(), 0);
+    let mut socket = WebSocket::open(server.address);
+    socket.login("user:6", "K");
+    socket.expect(r#""type":"ping""#);
+    WebSocket::open(server.address).login("xxx:6", "X");
+    let (code, stdout, _) = run(&[
+        "push",
+        "--url",
+        &format!("http://{}", server.address),
+        "--to",
+        "user:6",
+        "--event",
+        "chat1",
+        "--msg",
+        r#"{"a":1.0}"#,
+    ]);
+    assert_eq!((code, stdout.as_str()), (0, "ok\n"));
+    socket.expect(r#""msg":{"a":1.0}"#);
+}
+
+#[test]
+fn zero_configuration_makes_a_key_and_says_what_to_do_with_it() {
+    for arguments in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ] {
+        let server = Serving::start(heartline(arguments));
+        let stderr = server.stderr();
+        let (_, rest) = stderr
+            .split_once("for this run only: ")
+            .unwrap_or_else(|| panic!("no key in {stderr}"));
+        let key = rest.lines().next().expect("a key");
+        assert!(
+            key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{key}"
+        );
+        assert!(stderr.contains("Give it to the backend"), "{stderr}");
+        assert!(
+            stderr.contains(&format!("token --role-key user={key} user:1")),
+            "{stderr}"
+        );
+        WebSocket::open(server.address).login("user:1", key);
+    }
+}
+
+#[test]
+fn no_argument_at_all_means_serve_on_8080() {
+    let (_, stdout, _) = run(&["check-config"]);
+    assert!(
+        stdout.contains("listen = \"127.0.0.1:8080\"  # default"),
+        "{stdout}"
+    );
+    let (_, help, _) = run(&["--help"]);
+    assert!(
+        help.contains("Without a command, `serve` is meant."),
+        "{help}"
+    );
+}
+
+#[test]
+fn two_keys_are_not_made_alike() {
+    let key = || {
+        let server = Serving::start(heartline(&["--listen", "127.0.0.1:0"]));
+        server
+            .stderr()
+            .split_once("for this run only: ")
+            .expect("a key")
+            .1[..32]
+            .to_owned()
+    };
+    assert_ne!(key(), key());
+}
+
+#[test]
+fn either_signal_ends_it_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Serving::classic(&["--drain-window-ms", "200"]);
+        let mut socket = WebSocket::open(server.address);
+        socket.login("user:6", "K");
+        server.signal(signal);
+        let (code, rest) = server.wait(Duration::from_secs(10));
+        assert_eq!((code, rest.as_str()), (Some(0), ""), "{}", server.stderr());
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let server = Serving::classic(&[]);
+    let address = server.address.to_string();
+    let (code, stdout, stderr) = run(&["serve", "--listen", &address, "--role-key", "user=K"]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(
+        stderr.contains(&format!("the server cannot start on {address}")),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn json_logs_are_one_object_per_line() {
+    let server = Serving::classic(&["--log-format", "json"]);
+    eventually(
+        "a line",
+        Duration::from_secs(5),
+        || server.stderr(),
+        |text| text.contains("listening"),
+    );
+    for line in server.stderr().lines() {
+        let event: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(
+            event["level"].is_string() && event["timestamp"].is_string(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn secrets_never_reach_the_logs() {
+    let server = Serving::start(heartline(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "trace",
+        "--role-key",
+        "user=ROLESECRET",
+        "--push-key",
+        "PUSHSECRET",
+    ]));
+    let url = format!("http://{}", server.address);
+    let mut socket = WebSocket::open(server.address);
+    socket.login("user:6", "ROLESECRET");
+    socket.send(r#"{"event":"login","data":{"u":"user:6","token":"WRONGSECRET"},"uuid":1}"#);
+    socket.expect("出现错误,登录失败");
+    let push = |key| {
+        run(&[
+            "push", "--url", &url, "--to", "user:6", "--event", "chat", "--msg", "m", "--key", key,
+        ])
+    };
+    assert_eq!(push("PUSHSECRET").0, 0);
+    let (code, _, stderr) = push("BADSECRET");
+    assert_eq!(code, 1);
+    assert!(stderr.contains("401"), "{stderr}");
+    let token = heartline_protocol::classic_token("6", "ROLESECRET");
+    let logs = server.stderr();
+    assert!(!logs.contains("SECRET") && !logs.contains(&token), "{logs}");
+}
+
+#[test]
+fn token_prints_the_token() {
+    assert_eq!(
+        run(&["token", "--role-key", "user=secret", "user:6"]),
+        (
+            0,
+            "880f220137b743b3c6546fb54e6a25ec\n".into(),
+            String::new()
+        )
+    );
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("h.toml"), "[roles]\nxxx = 'secret'\n").expect("written");
+    let (code, stdout, _) = run_in(
+        directory.path(),
+        heartline(&["token", "--config", "h.toml", "xxx:6"]),
+    );
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "880f220137b743b3c6546fb54e6a25ec\n")
+    );
+    let (code, _, stderr) = run(&["token", "user:6"]);
+    assert_eq!(code, 1);
+    assert!(
+        stderr.starts_with("no key is configured for the role user; give --role-key user=KEY"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = run(&["token", "--role-key", "user=K", "six"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("write ROLE:ID"), "{stderr}");
+}
+
+#[test]
+fn push_fails_when_the_server_says_so() {
+    let server = Serving::classic(&["--no-loopback-push", "--push-key", "right"]);
+    let url = format!("http://{}/", server.address);
+    let push = |event: &str, more: &[&str]| {
+        let mut arguments = vec![
+            "push", "--url", &url, "--to", "user:1", "--to", "user:2", "--event", event, "--msg",
+            "m",
+        ];
+        arguments.extend(more);
+        run(&arguments)
+    };
+    assert_eq!(
+        push("chat1", &["--key", "right"]),
+        (0, "ok\n".into(), String::new())
+    );
+    let (code, _, stderr) = push("news", &["--key", "right"]);
+    assert!(
+        code == 1 && stderr.starts_with("fail: the server does not allow the event \"news\""),
+        "{code} {stderr}"
+    );
+    let (code, _, stderr) = push("chat1", &["--key", "wrong"]);
+    assert!(
+        code == 1 && stderr.contains("401") && stderr.contains("not known"),
+        "{code} {stderr}"
+    );
+    let (code, _, stderr) = push("chat1", &[]);
+    assert!(
+        code == 1 && stderr.contains("a push key is required"),
+        "{code} {stderr}"
+    );
+    let (code, _, stderr) = push("chat1", &["--field", "nameless"]);
+    assert!(
+        code == 2 && stderr.contains("write NAME=VALUE"),
+        "{code} {stderr}"
+    );
+}
+
+#[test]
+fn push_takes_its_key_from_a_file_or_the_environment_and_further_fields() {
+    let server = Serving::classic(&["--no-loopback-push", "--push-key", "right"]);
+    let url = format!("http://{}/any/path?x=1", server.address);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("key"), "right\n").expect("written");
+    let mut socket = WebSocket::open(server.address);
+    socket.login("user:1", "K");
+    let arguments = [
+        "push",
+        "--url",
+        &url,
+        "--to",
+        "user:1",
+        "--event",
+        "chat1",
+        "--msg",
+        "-5 & co=你",
+        "--field",
+        "from=user:2",
+    ];
+    let (code, _, stderr) = run_in(
+        directory.path(),
+        heartline(&[&arguments[..], &["--key-file", "key"]].concat()),
+    );
+    assert_eq!(code, 0, "{stderr}");
+    socket.expect(r#""from":"user:2""#);
+    let mut command = heartline(&arguments);
+    command.env("HEARTLINE_PUSH_KEY", "right");
+    let (code, _, stderr) = run_in(directory.path(), command);
+    assert_eq!(code, 0, "{stderr}");
+    socket.expect("-5 & co=你");
+}
+
+#[test]
+fn push_names_what_it_cannot_reach() {
+    let push = |url: &str| {
+        run(&[
+            "push", "--url", url, "--to", "user:1", "--event", "chat", "--msg", "m",
+        ])
+    };
+    let (code, _, stderr) = push(&format!("http://127.0.0.1:{}", free_port()));
+    assert!(
+        code == 1 && stderr.contains("could not be made"),
+        "{code} {stderr}"
+    );
+    let (code, _, stderr) = push("https://127.0.0.1");
+    assert!(
+        code == 2 && stderr.contains("use curl for https"),
+        "{code} {stderr}"
+    );
+    let (code, _, stderr) = push("127.0.0.1:8080");
+    assert!(code == 2 && stderr.contains("--url"), "{code} {stderr}");
+}
+
+#[test]
+fn check_config_prints_what_would_run_and_no_secret() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = "[roles]\nuser = 'ROLESECRET'\n[redis]\nurl = 'redis://:REDISSECRET@cache:6379/2'\n";
+    std::fs::write(directory.path().join("heartline.toml"), file).expect("written");
+    let mut command = heartline(&[
+        "check-config",
+        "--shards",
+        "3",
+        "--push-key",
+        "PUSHSECRET",
+        "--memory",
+    ]);
+    command.env("HEARTLINE_LISTEN", "0.0.0.0:80");
+    let (code, stdout, stderr) = run_in(directory.path(), command);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        !stdout.contains("SECRET") && !stderr.contains("SECRET"),
+        "{stdout}{stderr}"
+    );
+    for line in [
+        "# file: heartline.toml",
+        "listen = \"0.0.0.0:80\"  # environment HEARTLINE_LISTEN",
+        "shards = 3  # flag --shards",
+        "user = \"[secret]\"  # heartline.toml",
+        "url = \"redis://[secret]@cache:6379/2\"  # heartline.toml",
+    ] {
+        assert!(
+            stdout.lines().any(|there| there == line),
+            "no line {line:?} in\n{stdout}"
+        );
+    }
+    assert!(
+        stderr.contains("warning: the key of role user is shorter than 16 characters"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn every_error_is_told_at_once_with_exit_code_2() {
+    for command in ["check-config", "serve"] {
+        let (code, stdout, stderr) = run(&[
+            command,
+            "--listen",
+            "nowhere",
+            "--shards",
+            "many",
+            "--redis",
+            "http://:SECRET@x",
+        ]);
+        assert_eq!((code, stdout.as_str()), (2, ""));
+        assert!(
+            stderr.starts_with("the configuration is wrong in 3 places:\n"),
+            "{stderr}"
+        );
+        for part in [
+            "listen = \"nowhere\" (flag --listen)",
+            "shards = \"many\" (flag --shards)",
+            "redis.url (flag --redis)",
+        ] {
+            assert!(stderr.contains(part), "no {part:?} in {stderr}");
+        }
+        assert!(!stderr.contains("SECRET"), "{stderr}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_refused() {
+    let (code, _, stderr) = run(&["serve", "--ping-interval", "5"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("--ping-interval-ms"),
+        "clap names the near match: {stderr}"
+    );
+}
+
+#[test]
+fn more_connections_than_files_are_cut_down_and_said() {
+    let server = Serving::classic(&["--max-connections", "10000000"]);
+    eventually(
+        "said",
+        Duration::from_secs(5),
+        || server.stderr(),
+        |text| text.contains("the limit of open files bounds the connections"),
+    );
+}
