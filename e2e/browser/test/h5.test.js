@@ -9,6 +9,7 @@ import { Phones } from '../src/phones.js'
 import { BUILDS, LARAVEL } from '../src/places.js'
 import { run } from '../src/processes.js'
 import { HeartlineServer } from '../src/server.js'
+import { until } from '../src/until.js'
 
 let server
 let backend
@@ -68,7 +69,7 @@ test('a user logs in, and pushes by PHP and by curl show up in the list, the bad
   await phone.at('message').filter({ hasText: '您好' }).waitFor()
   await phone.page.getByTestId('message').filter({ hasText: '请问什么时候到？' }).waitFor()
   assert.equal(await phone.page.getByTestId('message').count(), 2, 'each message stands there once')
-  await phone.page.getByTestId('draft').locator('input').and(phone.page.locator(':placeholder-shown')).waitFor()
+  await until('the draft is empty again', async () => (await phone.at('draft').locator('input').inputValue()) === '')
   await phone.picture('4-chat')
   assert.deepEqual(phone.problems, [])
 })
