@@ -73,13 +73,20 @@ impl Server {
     /// # Errors
     /// [`StartError`] when the port, a thread, or presence cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let listen_error = |source| StartError::Listen { address: config.listen, source };
+        let listen_error = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
         let listener = bind(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let presence = Presence::start(config.redis.as_ref())?;
 
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let count = if config.shards == 0 { cores() } else { config.shards };
+        let count = if config.shards == 0 {
+            cores()
+        } else {
+            config.shards
+        };
         let mut polls = Vec::new();
         let mut mailboxes = Vec::new();
         for _ in 0..count.min(ConnectionRef::MAX_SHARDS) {
@@ -88,8 +95,17 @@ impl Server {
             mailboxes.push(Arc::new(Mailbox::new(waker)));
             polls.push(poll);
         }
-        let hub = Hub::new(config.limits.max_connections_per_user, mailboxes.clone(), Arc::new(Backlog::default()));
-        let world = Arc::new(World { config, hub, presence, metrics: Metrics::default() });
+        let hub = Hub::new(
+            config.limits.max_connections_per_user,
+            mailboxes.clone(),
+            Arc::new(Backlog::default()),
+        );
+        let world = Arc::new(World {
+            config,
+            hub,
+            presence,
+            metrics: Metrics::default(),
+        });
 
         let mut shards = Vec::new();
         for (index, (poll, mailbox)) in polls.into_iter().zip(mailboxes).enumerate() {
@@ -99,10 +115,20 @@ impl Server {
         }
         let site = Arc::new(Site::new(world));
         let leaving = CancellationToken::new();
-        let listening = Listening { listener, site: site.clone(), leaving: leaving.clone() };
+        let listening = Listening {
+            listener,
+            site: site.clone(),
+            leaving: leaving.clone(),
+        };
         let accepting = tokio::spawn(listening.run());
         tracing::info!(%address, shards = shards.len(), "listening");
-        Ok(Self { address, site, leaving, accepting, shards })
+        Ok(Self {
+            address,
+            site,
+            leaving,
+            accepting,
+            shards,
+        })
     }
 
     /// Where the server listens: the port that was chosen, where the settings said 0.
@@ -126,8 +152,14 @@ impl Server {
         let _ = (&mut self.accepting).await;
         self.site.tasks.close();
         // Half of the window for requests in progress, so that the other half is left for the farewell.
-        if timeout_at(deadline - window / 2, self.site.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = self.site.tasks.len(), "requests are still in progress; leaving them");
+        if timeout_at(deadline - window / 2, self.site.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                tasks = self.site.tasks.len(),
+                "requests are still in progress; leaving them"
+            );
         }
         let spread_ms = (connections * 1_000 / RETURNS_PER_SECOND).max(MIN_SPREAD_MS);
         self.tell_shards(|| Command::Drain { spread_ms });
@@ -137,11 +169,20 @@ impl Server {
         }
         let left = self.metrics().connections();
         if left > 0 {
-            tracing::warn!(connections = left, "did not leave in time; they are dropped");
+            tracing::warn!(
+                connections = left,
+                "did not leave in time; they are dropped"
+            );
         }
         self.tell_shards(|| Command::Stop);
-        let threads: Vec<_> = self.shards.iter_mut().filter_map(|shard| shard.thread.take()).collect();
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        let threads: Vec<_> = self
+            .shards
+            .iter_mut()
+            .filter_map(|shard| shard.thread.take())
+            .collect();
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(|thread| drop(thread.join()))
+        });
         let _ = joined.await;
         self.site.world.presence.shutdown().await;
         tracing::info!("stopped");
@@ -165,10 +206,15 @@ impl Drop for Server {
 impl RunningShard {
     fn spawn(index: usize, shard: Shard) -> std::io::Result<Self> {
         let (on_end, ended) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-            shard.run();
-            drop(on_end);
-        })?;
-        Ok(Self { thread: Some(thread), ended })
+        let thread = std::thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .spawn(move || {
+                shard.run();
+                drop(on_end);
+            })?;
+        Ok(Self {
+            thread: Some(thread),
+            ended,
+        })
     }
 }

@@ -26,6 +26,8 @@ pub enum Happening {
     Delivered,
     /// A frame that was no JSON object was ignored.
     FrameIgnored,
+    /// An application's event that nobody handles was answered with an error.
+    EventUnhandled,
     /// A server ping was sent.
     PingSent,
     /// A peer broke RFC 6455 (1002, 1007).
@@ -56,7 +58,7 @@ use Happening as H;
 
 impl Happening {
     /// Every happening, its name in `/healthz`, and whether it is logged.
-    const TABLE: [(H, &'static str, bool); 20] = [
+    const TABLE: [(H, &'static str, bool); 21] = [
         (H::Connected, "connected", false),
         (H::Disconnected, "disconnected", false),
         (H::LoggedIn, "logged_in", false),
@@ -65,6 +67,7 @@ impl Happening {
         (H::PushRefused, "push_refused", true),
         (H::Delivered, "delivered", false),
         (H::FrameIgnored, "frame_ignored", false),
+        (H::EventUnhandled, "event_unhandled", false),
         (H::PingSent, "ping_sent", false),
         (H::ProtocolError, "protocol_error", true),
         (H::TooBig, "too_big", true),
@@ -112,7 +115,10 @@ impl Metrics {
         if last != 0 && now < last + LOG_INTERVAL_MS {
             return;
         }
-        if self.logged[what as usize].compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+        if self.logged[what as usize]
+            .compare_exchange(last, now, Relaxed, Relaxed)
+            .is_ok()
+        {
             tracing::warn!(event = name, total = count, %detail);
         }
     }
@@ -134,12 +140,15 @@ impl Metrics {
 
     /// Open WebSocket connections.
     pub fn connections(&self) -> u64 {
-        self.total(H::Connected).saturating_sub(self.total(H::Disconnected))
+        self.total(H::Connected)
+            .saturating_sub(self.total(H::Disconnected))
     }
 
     /// Names and totals, for `/healthz`.
     pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        H::TABLE.iter().map(|(what, name, _)| (*name, self.total(*what)))
+        H::TABLE
+            .iter()
+            .map(|(what, name, _)| (*name, self.total(*what)))
     }
 }
 

@@ -103,17 +103,31 @@ impl Session {
         frame: &'f [u8],
         authenticate: impl FnOnce(Option<&RawValue>) -> Result<User, E>,
     ) -> Step<'f> {
-        let Ok(frame) = decode_client(frame) else { return Step::Ignored };
+        let Ok(frame) = decode_client(frame) else {
+            return Step::Ignored;
+        };
         let uuid = frame.uuid;
         match frame.event.as_deref() {
             Some("login") => match authenticate(frame.data) {
                 Ok(user) => Step::Login { user, uuid },
                 Err(_) => Step::Reply(Reply::login_refused(uuid)),
             },
-            Some("ping") if self.user.is_some() => Step::Alive(Reply { uuid, error: 0, body: "PING检查连接可用" }),
-            Some("ping") => Step::Reply(Reply { uuid, error: 1, body: "PING检查连接不可用" }),
+            Some("ping") if self.user.is_some() => Step::Alive(Reply {
+                uuid,
+                error: 0,
+                body: "PING检查连接可用",
+            }),
+            Some("ping") => Step::Reply(Reply {
+                uuid,
+                error: 1,
+                body: "PING检查连接不可用",
+            }),
             Some("response") => Step::Silent,
-            _ => Step::Ask { event: frame.event, data: frame.data, uuid },
+            _ => Step::Ask {
+                event: frame.event,
+                data: frame.data,
+                uuid,
+            },
         }
     }
 
@@ -146,17 +160,29 @@ impl Session {
 impl<'f> Reply<'f> {
     /// The answer to a login that was registered.
     pub fn login_accepted(uuid: Option<&'f RawValue>) -> Self {
-        Self { uuid, error: 0, body: "登录成功" }
+        Self {
+            uuid,
+            error: 0,
+            body: "登录成功",
+        }
     }
 
     /// The answer to every login that was not: the reason is for the log alone.
     pub fn login_refused(uuid: Option<&'f RawValue>) -> Self {
-        Self { uuid, error: 1, body: "出现错误,登录失败" }
+        Self {
+            uuid,
+            error: 1,
+            body: "出现错误,登录失败",
+        }
     }
 
     /// The answer to an event that nobody handles.
     pub fn unknown_event(uuid: Option<&'f RawValue>) -> Self {
-        Self { uuid, error: 1, body: "未知的事件,没有处理程序" }
+        Self {
+            uuid,
+            error: 1,
+            body: "未知的事件,没有处理程序",
+        }
     }
 }
 

@@ -13,7 +13,9 @@ pub(super) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Byt
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     if !kind.is_empty() {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     response
 }
@@ -21,13 +23,17 @@ pub(super) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Byt
 /// A refusal. The connection is closed after it: what is left of the request may be large, or never come.
 pub(super) fn refusal(status: StatusCode, reason: impl std::fmt::Display) -> Answer {
     let mut response = answer(status, "text/plain; charset=utf-8", format!("{reason}\n"));
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 /// A refusal that is worth another attempt after so many seconds.
 pub(super) fn retry_later(reason: impl std::fmt::Display, seconds: u32) -> Answer {
     let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, reason);
-    response.headers_mut().insert(hyper::header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+        .headers_mut()
+        .insert(hyper::header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }

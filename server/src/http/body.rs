@@ -29,11 +29,15 @@ pub(super) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(BodyRefusal::TooBig(limit));
     }
-    tokio::time::timeout(deadline, collect(body, limit)).await.unwrap_or(Err(BodyRefusal::TooSlow))
+    tokio::time::timeout(deadline, collect(body, limit))
+        .await
+        .unwrap_or(Err(BodyRefusal::TooSlow))
 }
 
 async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, BodyRefusal>
@@ -44,7 +48,9 @@ where
     // Filled only from the second piece on: most bodies come in one.
     let mut joined = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else { continue };
+        let Ok(piece) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else {
+            continue;
+        };
         if whole.len() + joined.len() + piece.len() > limit {
             return Err(BodyRefusal::TooBig(limit));
         }
@@ -55,7 +61,11 @@ where
             joined.extend_from_slice(&piece);
         }
     }
-    Ok(if joined.is_empty() { whole } else { joined.into() })
+    Ok(if joined.is_empty() {
+        whole
+    } else {
+        joined.into()
+    })
 }
 
 #[cfg(test)]
@@ -66,14 +76,23 @@ mod tests {
     use hyper::body::Frame;
     use std::convert::Infallible;
 
-    async fn read_pieces(pieces: &[&'static str], declared: Option<&'static str>) -> Result<String, BodyRefusal> {
+    async fn read_pieces(
+        pieces: &[&'static str],
+        declared: Option<&'static str>,
+    ) -> Result<String, BodyRefusal> {
         let mut headers = HeaderMap::new();
         if let Some(declared) = declared {
             headers.insert(CONTENT_LENGTH, declared.parse().unwrap());
         }
         let frames = futures::stream::iter(pieces.to_vec())
             .map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece.as_bytes()))));
-        let body = read(&headers, StreamBody::new(frames), 10, Duration::from_secs(1)).await?;
+        let body = read(
+            &headers,
+            StreamBody::new(frames),
+            10,
+            Duration::from_secs(1),
+        )
+        .await?;
         Ok(String::from_utf8(body.to_vec()).unwrap())
     }
 
@@ -81,9 +100,21 @@ mod tests {
     async fn pieces_are_joined_up_to_the_limit() {
         assert_eq!(read_pieces(&[], None).await.unwrap(), "");
         assert_eq!(read_pieces(&["one"], None).await.unwrap(), "one");
-        assert_eq!(read_pieces(&["one", "", "two", "four"], None).await.unwrap(), "onetwofour");
-        assert_eq!(read_pieces(&["one", "two", "four", "!"], None).await, Err(BodyRefusal::TooBig(10)));
-        assert_eq!(read_pieces(&[], Some("11")).await, Err(BodyRefusal::TooBig(10)), "refused by its word alone");
+        assert_eq!(
+            read_pieces(&["one", "", "two", "four"], None)
+                .await
+                .unwrap(),
+            "onetwofour"
+        );
+        assert_eq!(
+            read_pieces(&["one", "two", "four", "!"], None).await,
+            Err(BodyRefusal::TooBig(10))
+        );
+        assert_eq!(
+            read_pieces(&[], Some("11")).await,
+            Err(BodyRefusal::TooBig(10)),
+            "refused by its word alone"
+        );
     }
 
     #[tokio::test(start_paused = true)]

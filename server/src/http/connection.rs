@@ -44,6 +44,8 @@ pub(super) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEADER_BYTES)
+        // `Sec-Websocket-Accept` and not all small letters: some devices' clients compare too strictly.
+        .title_case_headers(true)
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = pin!(connection);

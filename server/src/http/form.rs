@@ -12,13 +12,24 @@ pub(super) enum FormError {
     Push(#[from] PushError),
     #[error("the multipart body is broken: {0}")]
     Multipart(multer::Error),
-    #[error("content type {0:?} is not one of application/x-www-form-urlencoded, multipart/form-data, application/json")]
+    #[error(
+        "content type {0:?} is not one of application/x-www-form-urlencoded, multipart/form-data, application/json"
+    )]
     ContentType(String),
 }
 
 /// Reads a push.
-pub(super) async fn read(content_type: &str, body: Bytes, limits: &Limits) -> Result<PushForm, FormError> {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+pub(super) async fn read(
+    content_type: &str,
+    body: Bytes,
+    limits: &Limits,
+) -> Result<PushForm, FormError> {
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match kind.as_str() {
         "application/json" | "text/json" => Ok(decode_push_json(&body, limits)?),
         "multipart/form-data" => {
@@ -35,10 +46,18 @@ pub(super) async fn read(content_type: &str, body: Bytes, limits: &Limits) -> Re
 
 /// The pairs of a urlencoded body, as bytes: whether they are UTF-8 is for the protocol to say.
 fn urlencoded(body: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-    body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        (unescape(&pair[..equals]), unescape(pair.get(equals + 1..).unwrap_or_default()))
-    })
+    body.split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let equals = pair
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(pair.len());
+            (
+                unescape(&pair[..equals]),
+                unescape(pair.get(equals + 1..).unwrap_or_default()),
+            )
+        })
 }
 
 /// `+` is a space and `%41` is A; a broken escape stays as it is, as in PHP.
@@ -64,14 +83,21 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 }
 
 /// The fields of a multipart body. Parts with a file name are files, not fields, and are passed over as PHP does.
-async fn multipart(content_type: &str, body: Bytes, limits: &Limits) -> Result<Vec<(Vec<u8>, Bytes)>, FormError> {
+async fn multipart(
+    content_type: &str,
+    body: Bytes,
+    limits: &Limits,
+) -> Result<Vec<(Vec<u8>, Bytes)>, FormError> {
     let boundary = multer::parse_boundary(content_type).map_err(FormError::Multipart)?;
     let stream = futures::stream::once(std::future::ready(Ok::<_, Infallible>(body)));
     let mut parts = multer::Multipart::new(stream, boundary);
     let mut fields = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(FormError::Multipart)? {
         if fields.len() > limits.push_fields {
-            return Err(PushError::TooManyFields { limit: limits.push_fields }.into());
+            return Err(PushError::TooManyFields {
+                limit: limits.push_fields,
+            }
+            .into());
         }
         if let Some(name) = part.name().filter(|_| part.file_name().is_none()) {
             let name = name.as_bytes().to_vec();
@@ -97,8 +123,14 @@ mod tests {
     use super::*;
 
     async fn frame(content_type: &str, body: &'static str) -> Result<String, String> {
-        let form = read(content_type, Bytes::from_static(body.as_bytes()), &Limits::default()).await;
-        form.map(PushForm::into_frame).map_err(|error| format!("{} {error}", error.status()))
+        let form = read(
+            content_type,
+            Bytes::from_static(body.as_bytes()),
+            &Limits::default(),
+        )
+        .await;
+        form.map(PushForm::into_frame)
+            .map_err(|error| format!("{} {error}", error.status()))
     }
 
     const FRAME: &str = r#"{"event":"chat1","msg":"a b","to":"user:1","type":"app"}"#;
@@ -106,8 +138,18 @@ mod tests {
     #[tokio::test]
     async fn one_push_in_three_dresses() {
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
-        assert_eq!(frame(form, "event=chat1&msg=a+b&to=user%3A1&type=app").await.unwrap(), FRAME);
-        assert_eq!(frame("", "event=chat1&msg=a%20b&to=user:1&type=app").await.unwrap(), FRAME);
+        assert_eq!(
+            frame(form, "event=chat1&msg=a+b&to=user%3A1&type=app")
+                .await
+                .unwrap(),
+            FRAME
+        );
+        assert_eq!(
+            frame("", "event=chat1&msg=a%20b&to=user:1&type=app")
+                .await
+                .unwrap(),
+            FRAME
+        );
         assert_eq!(frame("application/json", FRAME).await.unwrap(), FRAME);
         assert_eq!(frame("", FRAME).await.unwrap(), FRAME);
         let multipart = "--X\r\nContent-Disposition: form-data; name=\"event\"\r\n\r\nchat1\r\n\
@@ -115,17 +157,37 @@ mod tests {
             --X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.bin\"\r\n\r\nnot a field\r\n\
             --X\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\nuser:1\r\n\
             --X\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\napp\r\n--X--\r\n";
-        assert_eq!(frame("multipart/form-data; boundary=X", multipart).await.unwrap(), FRAME);
+        assert_eq!(
+            frame("multipart/form-data; boundary=X", multipart)
+                .await
+                .unwrap(),
+            FRAME
+        );
     }
 
     #[tokio::test]
     async fn what_is_no_push_is_told_why() {
         let refusal = async |kind, body| frame(kind, body).await.unwrap_err();
         assert_eq!(refusal("", "").await, "400 field `event` is missing");
-        assert_eq!(refusal("", "event=chat1&msg=%ff&to=user:1").await, "400 field `msg` is not UTF-8");
-        assert!(refusal("text/xml", "<a/>").await.starts_with("415 content type \"text/xml\""));
-        assert!(refusal("multipart/form-data", "--X").await.starts_with("400 the multipart body is broken"));
-        assert!(refusal("multipart/form-data; boundary=X", "--X\r\nnonsense").await.starts_with("400 "));
+        assert_eq!(
+            refusal("", "event=chat1&msg=%ff&to=user:1").await,
+            "400 field `msg` is not UTF-8"
+        );
+        assert!(
+            refusal("text/xml", "<a/>")
+                .await
+                .starts_with("415 content type \"text/xml\"")
+        );
+        assert!(
+            refusal("multipart/form-data", "--X")
+                .await
+                .starts_with("400 the multipart body is broken")
+        );
+        assert!(
+            refusal("multipart/form-data; boundary=X", "--X\r\nnonsense")
+                .await
+                .starts_with("400 ")
+        );
     }
 
     #[test]

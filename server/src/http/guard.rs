@@ -28,7 +28,11 @@ const LINGER: Duration = Duration::from_secs(3);
 impl Guard {
     /// Guards a stream; it lingers at its end if `linger` is set by then.
     pub fn new(stream: TcpStream, linger: Arc<AtomicBool>) -> Self {
-        Self { stream, linger, patience: None }
+        Self {
+            stream,
+            linger,
+            patience: None,
+        }
     }
 
     /// The stream itself.
@@ -37,10 +41,17 @@ impl Guard {
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
-        self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx)
+        self.patience
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)))
+            .as_mut()
+            .poll(cx)
     }
 
-    fn patiently<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn patiently<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         match outcome {
             Poll::Ready(done) => {
                 self.patience = None;
@@ -55,13 +66,21 @@ impl Guard {
 }
 
 impl AsyncRead for Guard {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Guard {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.patiently(cx, outcome)
     }

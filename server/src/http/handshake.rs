@@ -28,7 +28,9 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
         Err((status, reason)) => {
             let mut response = refusal(status, reason);
             if status == StatusCode::UPGRADE_REQUIRED {
-                response.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("13"));
+                response
+                    .headers_mut()
+                    .insert("sec-websocket-version", HeaderValue::from_static("13"));
             }
             return response;
         }
@@ -36,7 +38,9 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
     let permit = match site.door.enter(peer) {
         Ok(permit) => permit,
         Err(reason) => {
-            site.world.metrics.note(Happening::TooManyConnections, reason);
+            site.world
+                .metrics
+                .note(Happening::TooManyConnections, reason);
             return retry_later(reason, 5);
         }
     };
@@ -44,7 +48,9 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
     let shard = site.next_shard();
     let site_of_task = site.clone();
     site.tasks.spawn(async move {
-        let Ok(Ok(upgraded)) = tokio::time::timeout(UPGRADE_PATIENCE, upgrade).await else { return };
+        let Ok(Ok(upgraded)) = tokio::time::timeout(UPGRADE_PATIENCE, upgrade).await else {
+            return;
+        };
         let Ok(parts) = upgraded.downcast::<TokioIo<Guard>>() else {
             // Every connection of ours is one: see `connection.rs`.
             tracing::error!("an upgraded connection is not a TCP stream of ours");
@@ -52,8 +58,16 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
         };
         match parts.io.into_inner().into_inner().into_std() {
             Ok(socket) => {
-                let newcomer = Newcomer { socket, first_bytes: parts.read_buf.to_vec(), permit };
-                site_of_task.world.hub.shard(shard).post(Command::Adopt(Box::new(newcomer)));
+                let newcomer = Newcomer {
+                    socket,
+                    first_bytes: parts.read_buf.to_vec(),
+                    permit,
+                };
+                site_of_task
+                    .world
+                    .hub
+                    .shard(shard)
+                    .post(Command::Adopt(Box::new(newcomer)));
             }
             Err(error) => log_lost(&error),
         }
@@ -74,7 +88,10 @@ fn log_lost(error: &io::Error) {
 }
 
 /// The `Sec-WebSocket-Accept` of a good handshake.
-fn check<B>(request: &Request<B>, allowed_origins: &[String]) -> Result<HeaderValue, (StatusCode, &'static str)> {
+fn check<B>(
+    request: &Request<B>,
+    allowed_origins: &[String],
+) -> Result<HeaderValue, (StatusCode, &'static str)> {
     let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
     let headers = request.headers();
     if request.method() != Method::GET || request.version() != Version::HTTP_11 {
@@ -86,25 +103,43 @@ fn check<B>(request: &Request<B>, allowed_origins: &[String]) -> Result<HeaderVa
     if !headers.contains_key(HOST) {
         return bad("the header `Host` is missing");
     }
-    if headers.get("sec-websocket-version").is_none_or(|version| version != "13") {
-        return Err((StatusCode::UPGRADE_REQUIRED, "only `Sec-WebSocket-Version: 13` is spoken here"));
+    if headers
+        .get("sec-websocket-version")
+        .is_none_or(|version| version != "13")
+    {
+        return Err((
+            StatusCode::UPGRADE_REQUIRED,
+            "only `Sec-WebSocket-Version: 13` is spoken here",
+        ));
     }
-    let Some(key) = headers.get("sec-websocket-key").filter(|key| is_key(key.as_bytes())) else {
+    let Some(key) = headers
+        .get("sec-websocket-key")
+        .filter(|key| is_key(key.as_bytes()))
+    else {
         return bad("the header `Sec-WebSocket-Key` is missing or is not 16 bytes in base64");
     };
     if let Some(origin) = headers.get(ORIGIN).filter(|_| !allowed_origins.is_empty()) {
-        if !allowed_origins.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())) {
+        if !allowed_origins
+            .iter()
+            .any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
+        {
             return Err((StatusCode::FORBIDDEN, "this origin is not allowed"));
         }
     }
     // Base64 is visible ASCII.
-    HeaderValue::from_str(&accept_of(key.as_bytes())).or(bad("the header `Sec-WebSocket-Key` is unusable"))
+    HeaderValue::from_str(&accept_of(key.as_bytes()))
+        .or(bad("the header `Sec-WebSocket-Key` is unusable"))
 }
 
 /// Whether a header, possibly a list and possibly repeated, has this token.
 fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
 /// 16 bytes in base64: 22 digits and two signs of padding.
@@ -114,10 +149,16 @@ fn is_key(key: &[u8]) -> bool {
 
 /// RFC 6455 §4.2.2, 5.4.
 fn accept_of(key: &[u8]) -> String {
-    let digest = Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    let digest = Sha1::new()
+        .chain_update(key)
+        .chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+        .finalize();
     let mut text = String::with_capacity(28);
     for group in digest.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
         for digit in 0..4 {
             text.push(match digit <= group.len() {
                 true => BASE64[(bits >> (18 - 6 * digit)) as usize & 63] as char,
@@ -162,7 +203,10 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc_is_accepted() {
-        assert_eq!(check(&handshake(&[]), &[]).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(
+            check(&handshake(&[]), &[]).unwrap(),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
         assert!(is_wanted(handshake(&[]).headers()));
         assert!(!is_wanted(handshake(&[("upgrade", Some("h2c"))]).headers()));
     }
@@ -183,6 +227,10 @@ mod tests {
         assert_eq!(status(&[evil], &[]), 101);
         assert_eq!(status(&[evil], &["https://app.example"]), 403);
         assert_eq!(status(&[good], &["https://APP.example"]), 101);
-        assert_eq!(status(&[], &["https://app.example"]), 101, "a native client sends none");
+        assert_eq!(
+            status(&[], &["https://app.example"]),
+            101,
+            "a native client sends none"
+        );
     }
 }

@@ -22,7 +22,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// The operating system's: the address is in use, or not ours.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A restart must not wait for the connections of its predecessor to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -45,7 +49,11 @@ pub struct Listening {
 impl Listening {
     /// Accepts until the server leaves.
     pub async fn run(self) {
-        let Self { listener, site, leaving } = self;
+        let Self {
+            listener,
+            site,
+            leaving,
+        } = self;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -68,7 +76,10 @@ impl Listening {
                     let served = serve(site.clone(), stream, peer, permit, leaving.clone());
                     site.tasks.spawn(served);
                 }
-                Err(reason) => site.world.metrics.note(Happening::TooManyConnections, reason),
+                Err(reason) => site
+                    .world
+                    .metrics
+                    .note(Happening::TooManyConnections, reason),
             }
         }
     }
@@ -77,5 +88,8 @@ impl Listening {
 /// Errors that speak of the connection that was to be accepted, not of us.
 fn is_of_one_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
 }

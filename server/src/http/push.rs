@@ -19,9 +19,13 @@ const BODY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Carries out one push.
 pub(super) async fn push(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Answer {
-    let response = attempt(site, peer, request).await.unwrap_or_else(|refused| refused);
+    let response = attempt(site, peer, request)
+        .await
+        .unwrap_or_else(|refused| refused);
     if response.status() != StatusCode::OK {
-        site.world.metrics.note(Happening::PushRefused, response.status());
+        site.world
+            .metrics
+            .note(Happening::PushRefused, response.status());
     }
     response
 }
@@ -32,33 +36,50 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
     push_allowed(config, peer, request.headers()).map_err(not_allowed)?;
 
     let (head, incoming) = request.into_parts();
-    let body = body::read(&head.headers, incoming, config.max_body_bytes, BODY_DEADLINE).await.map_err(|reason| {
-        match reason {
-            BodyRefusal::TooBig(_) => {
-                world.metrics.note(Happening::BodyTooBig, reason);
-                refusal(StatusCode::PAYLOAD_TOO_LARGE, reason)
-            }
-            BodyRefusal::TooSlow => {
-                world.metrics.note(Happening::BodyTooSlow, reason);
-                refusal(StatusCode::REQUEST_TIMEOUT, reason)
-            }
-            BodyRefusal::Broken => refusal(StatusCode::BAD_REQUEST, reason),
+    let body = body::read(
+        &head.headers,
+        incoming,
+        config.max_body_bytes,
+        BODY_DEADLINE,
+    )
+    .await
+    .map_err(|reason| match reason {
+        BodyRefusal::TooBig(_) => {
+            world.metrics.note(Happening::BodyTooBig, reason);
+            refusal(StatusCode::PAYLOAD_TOO_LARGE, reason)
         }
+        BodyRefusal::TooSlow => {
+            world.metrics.note(Happening::BodyTooSlow, reason);
+            refusal(StatusCode::REQUEST_TIMEOUT, reason)
+        }
+        BodyRefusal::Broken => refusal(StatusCode::BAD_REQUEST, reason),
     })?;
-    let content_type = head.headers.get(CONTENT_TYPE).map_or(Ok(""), HeaderValue::to_str);
-    let content_type = content_type.map_err(|_| refusal(StatusCode::BAD_REQUEST, "the content type is not ASCII"))?;
+    let content_type = head
+        .headers
+        .get(CONTENT_TYPE)
+        .map_or(Ok(""), HeaderValue::to_str);
+    let content_type = content_type
+        .map_err(|_| refusal(StatusCode::BAD_REQUEST, "the content type is not ASCII"))?;
     let form = form::read(content_type, body, &site.push_limits)
         .await
-        .map_err(|error| refusal(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error))?;
+        .map_err(|error| {
+            refusal(
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
+                error,
+            )
+        })?;
 
     if !site.push_events.allows(form.event()) {
         return Ok(classic(&head.headers, "fail"));
     }
     let frame = frame::text(form.frame().as_bytes());
-    world.hub.publish(form.recipients(), &frame).map_err(|reason| {
-        world.metrics.note(Happening::Overloaded, reason);
-        retry_later(reason, 1)
-    })?;
+    world
+        .hub
+        .publish(form.recipients(), &frame)
+        .map_err(|reason| {
+            world.metrics.note(Happening::Overloaded, reason);
+            retry_later(reason, 1)
+        })?;
     world.metrics.count(Happening::Push);
     Ok(classic(&head.headers, "ok"))
 }
@@ -67,7 +88,9 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
 fn classic(headers: &hyper::HeaderMap, body: &'static str) -> Answer {
     let mut response = answer(StatusCode::OK, "text/html;charset=utf-8", body);
     if !headers.contains_key(CONNECTION) {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("keep-alive"));
     }
     response
 }
@@ -76,7 +99,9 @@ fn not_allowed(reason: PushRefusal) -> Answer {
     match reason {
         PushRefusal::WrongKey | PushRefusal::KeyRequired => {
             let mut response = refusal(StatusCode::UNAUTHORIZED, reason);
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
         PushRefusal::Forwarded | PushRefusal::WebPage => refusal(StatusCode::FORBIDDEN, reason),

@@ -40,7 +40,10 @@ impl Site {
         let Config { limits, push, .. } = &world.config;
         Self {
             door: Door::new(limits.max_connections, limits.max_connections_per_address),
-            lobby: Door::new(limits.max_connections.saturating_add(LOBBY_EXTRA), limits.max_connections_per_address),
+            lobby: Door::new(
+                limits.max_connections.saturating_add(LOBBY_EXTRA),
+                limits.max_connections_per_address,
+            ),
             tasks: TaskTracker::new(),
             push_events: EventPatterns::new(push.events.iter().cloned()),
             push_limits: Limits {
@@ -74,7 +77,9 @@ pub(super) async fn route(site: &Arc<Site>, peer: IpAddr, request: Request<Incom
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this is a Heartline server: open a WebSocket here, or POST a push (event, msg, to)",
             );
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST"));
             response
         }
         _ => push::push(site, peer, request).await,

@@ -59,7 +59,10 @@ enum Devices {
 impl Registry {
     /// An empty registry.
     pub fn new(max_per_user: usize) -> Self {
-        Self { users: HashMap::new(), max_per_user }
+        Self {
+            users: HashMap::new(),
+            max_per_user,
+        }
     }
 
     /// `connection`, so far `former`'s, is `user`'s from now on. Returns the user in the registry's own copy, so that
@@ -171,7 +174,10 @@ mod tests {
     #[test]
     fn a_reference_keeps_its_three_parts() {
         let far = ConnectionRef::new(255, ConnectionRef::MAX_SLOTS - 1, u32::MAX);
-        assert_eq!((far.shard(), far.slot(), far.generation()), (255, ConnectionRef::MAX_SLOTS - 1, u32::MAX));
+        assert_eq!(
+            (far.shard(), far.slot(), far.generation()),
+            (255, ConnectionRef::MAX_SLOTS - 1, u32::MAX)
+        );
         assert_eq!((at(5).shard(), at(5).slot(), at(5).generation()), (3, 5, 7));
     }
 
@@ -181,13 +187,20 @@ mod tests {
         for slot in 0..4 {
             registry.log_in(at(slot), None, user("user:1")).unwrap();
         }
-        assert_eq!(registry.connections(&user("user:1")), [at(0), at(1), at(2), at(3)]);
+        assert_eq!(
+            registry.connections(&user("user:1")),
+            [at(0), at(1), at(2), at(3)]
+        );
         for slot in [1, 0, 3] {
             registry.leave(at(slot), &user("user:1"));
         }
         assert_eq!(registry.connections(&user("user:1")), [at(2)]);
         registry.leave(at(9), &user("user:1"));
-        assert_eq!(registry.connections(&user("user:1")), [at(2)], "somebody else's leave changes nothing");
+        assert_eq!(
+            registry.connections(&user("user:1")),
+            [at(2)],
+            "somebody else's leave changes nothing"
+        );
         registry.leave(at(2), &user("user:1"));
         assert_eq!(registry.users(), 0);
     }
@@ -196,9 +209,17 @@ mod tests {
     fn a_connection_belongs_to_its_last_user_only() {
         let mut registry = Registry::new(10);
         let first = registry.log_in(at(1), None, user("user:1")).unwrap();
-        let again = registry.log_in(at(1), Some(&first), user("user:1")).unwrap();
-        assert_eq!(registry.connections(&again), [at(1)], "the same user twice receives once");
-        registry.log_in(at(1), Some(&again), user("user:2")).unwrap();
+        let again = registry
+            .log_in(at(1), Some(&first), user("user:1"))
+            .unwrap();
+        assert_eq!(
+            registry.connections(&again),
+            [at(1)],
+            "the same user twice receives once"
+        );
+        registry
+            .log_in(at(1), Some(&again), user("user:2"))
+            .unwrap();
         assert_eq!(registry.connections(&user("user:1")), []);
         assert_eq!(registry.connections(&user("user:2")), [at(1)]);
     }
@@ -208,7 +229,10 @@ mod tests {
         let mut registry = Registry::new(1);
         registry.log_in(at(1), None, user("user:1")).unwrap();
         let second = registry.log_in(at(2), None, user("user:2")).unwrap();
-        assert_eq!(registry.log_in(at(2), Some(&second), user("user:1")), Err(TooManyOfUser));
+        assert_eq!(
+            registry.log_in(at(2), Some(&second), user("user:1")),
+            Err(TooManyOfUser)
+        );
         assert_eq!(registry.connections(&user("user:2")), [at(2)]);
     }
 }

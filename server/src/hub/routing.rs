@@ -24,7 +24,12 @@ pub struct Overloaded;
 impl Hub {
     /// A hub over these shards; what they have not delivered yet counts in `backlog`.
     pub fn new(max_per_user: usize, shards: Vec<Arc<Mailbox>>, backlog: Arc<Backlog>) -> Self {
-        Self { registry: Mutex::new(Registry::new(max_per_user)), order: Mutex::new(()), shards, backlog }
+        Self {
+            registry: Mutex::new(Registry::new(max_per_user)),
+            order: Mutex::new(()),
+            shards,
+            backlog,
+        }
     }
 
     /// See [`Registry::log_in`].

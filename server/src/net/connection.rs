@@ -92,7 +92,12 @@ impl Connection {
 
     /// Begins the end: the close frame, then no more from our side, and a while for the peer to do the same.
     /// With `give_up_queue` what waits is dropped, as far as the stream stays well-formed.
-    pub fn begin_close(&mut self, last: Bytes, give_up_queue: bool, until_ms: u64) -> io::Result<()> {
+    pub fn begin_close(
+        &mut self,
+        last: Bytes,
+        give_up_queue: bool,
+        until_ms: u64,
+    ) -> io::Result<()> {
         self.closing_until_ms = until_ms;
         self.decoder = Decoder::default();
         if give_up_queue && self.is_blocked() {

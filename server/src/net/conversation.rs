@@ -36,7 +36,10 @@ pub(super) enum End {
 impl Conversation<'_> {
     /// Takes one message in.
     pub fn message(&mut self, message: Message<'_>) -> ControlFlow<()> {
-        if !self.session.may_send(self.now_us, &self.world.config.limits) {
+        if !self
+            .session
+            .may_send(self.now_us, &self.world.config.limits)
+        {
             return self.end(End::ByUs(CloseCode::RateLimited));
         }
         match message {
@@ -65,19 +68,26 @@ impl Conversation<'_> {
                 self.world.presence.ping(self.number);
                 self.answer(reply);
             }
-            Step::Ask { uuid, .. } => self.answer(Reply::unknown_event(uuid)),
-            Step::Login { user, uuid } => match self.world.hub.log_in(self.here, self.session.user(), user) {
-                Ok(user) => {
-                    self.world.presence.login(self.number, &user);
-                    self.world.metrics.count(Happening::LoggedIn);
-                    self.session.logged_in(user);
-                    self.answer(Reply::login_accepted(uuid));
+            Step::Ask { event, data, uuid } => {
+                let bytes = data.map_or(0, |data| data.get().len());
+                tracing::debug!(event = event.as_deref(), bytes, "nobody handles this event");
+                self.world.metrics.count(Happening::EventUnhandled);
+                self.answer(Reply::unknown_event(uuid));
+            }
+            Step::Login { user, uuid } => {
+                match self.world.hub.log_in(self.here, self.session.user(), user) {
+                    Ok(user) => {
+                        self.world.presence.login(self.number, &user);
+                        self.world.metrics.count(Happening::LoggedIn);
+                        self.session.logged_in(user);
+                        self.answer(Reply::login_accepted(uuid));
+                    }
+                    Err(_) => {
+                        self.answer(Reply::login_refused(uuid));
+                        return self.end(End::ByUs(CloseCode::TooManyConnections));
+                    }
                 }
-                Err(_) => {
-                    self.answer(Reply::login_refused(uuid));
-                    return self.end(End::ByUs(CloseCode::TooManyConnections));
-                }
-            },
+            }
         }
         ControlFlow::Continue(())
     }

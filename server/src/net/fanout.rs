@@ -71,7 +71,11 @@ impl FanOut {
                 self.waiting.shrink_to(MAX_BATCH);
                 return;
             } else {
-                self.batch = Batch::of(self.waiting.drain(..self.waiting.len().min(MAX_BATCH)).collect());
+                self.batch = Batch::of(
+                    self.waiting
+                        .drain(..self.waiting.len().min(MAX_BATCH))
+                        .collect(),
+                );
             }
         }
     }
@@ -79,7 +83,10 @@ impl FanOut {
     fn may_overtake(&self, delivery: &Delivery) -> bool {
         let concerned = |target: &ConnectionRef| {
             self.batch.still_has(*target)
-                || self.waiting.iter().any(|other| other.targets.binary_search(target).is_ok())
+                || self
+                    .waiting
+                    .iter()
+                    .any(|other| other.targets.binary_search(target).is_ok())
         };
         delivery.targets.len() <= SMALL
             && self.waiting.len() <= MAX_SEARCHED
@@ -91,14 +98,28 @@ impl Batch {
     fn of(deliveries: Vec<Delivery>) -> Self {
         let mut merged = Vec::new();
         if deliveries.len() > 1 {
-            merged.reserve_exact(deliveries.iter().map(|delivery| delivery.targets.len()).sum());
+            merged.reserve_exact(
+                deliveries
+                    .iter()
+                    .map(|delivery| delivery.targets.len())
+                    .sum(),
+            );
             for (index, delivery) in deliveries.iter().enumerate() {
-                merged.extend(delivery.targets.iter().map(|target| (*target, index as u32)));
+                merged.extend(
+                    delivery
+                        .targets
+                        .iter()
+                        .map(|target| (*target, index as u32)),
+                );
             }
             // Sorted runs, one per delivery: the stable sort merges them.
             merged.sort();
         }
-        Self { deliveries, merged, cursor: 0 }
+        Self {
+            deliveries,
+            merged,
+            cursor: 0,
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -113,7 +134,9 @@ impl Batch {
         match &self.deliveries[..] {
             [] => false,
             [one] => one.targets[self.cursor..].binary_search(&target).is_ok(),
-            _ => self.merged[self.cursor..].binary_search_by_key(&target, |(at, _)| *at).is_ok(),
+            _ => self.merged[self.cursor..]
+                .binary_search_by_key(&target, |(at, _)| *at)
+                .is_ok(),
         }
     }
 
@@ -130,7 +153,9 @@ impl Batch {
         while *units > 0 && self.cursor < self.merged.len() {
             let target = self.merged[self.cursor].0;
             frames.clear();
-            while let Some((_, index)) = self.merged.get(self.cursor).filter(|(at, _)| *at == target) {
+            while let Some((_, index)) =
+                self.merged.get(self.cursor).filter(|(at, _)| *at == target)
+            {
                 frames.push(&self.deliveries[*index as usize].frame);
                 self.cursor += 1;
             }
@@ -167,18 +192,30 @@ mod tests {
 
     impl Story {
         fn new() -> Self {
-            Self { fanout: FanOut::default(), backlog: Arc::default(), told: Vec::new() }
+            Self {
+                fanout: FanOut::default(),
+                backlog: Arc::default(),
+                told: Vec::new(),
+            }
         }
 
         fn push(&mut self, frame: impl Into<Bytes>, slots: &[usize]) {
-            let targets = set(slots).iter().map(|slot| ConnectionRef::new(0, *slot, 1)).collect();
-            self.fanout.push(Delivery::new(frame.into(), targets, &self.backlog));
+            let targets = set(slots)
+                .iter()
+                .map(|slot| ConnectionRef::new(0, *slot, 1))
+                .collect();
+            self.fanout
+                .push(Delivery::new(frame.into(), targets, &self.backlog));
         }
 
         fn run(&mut self, units: usize) {
             self.fanout.run(units, |target, frames| {
-                let frames: Vec<_> = frames.iter().map(|frame| String::from_utf8_lossy(frame)).collect();
-                self.told.push(format!("{}:{}", target.slot(), frames.join("+")));
+                let frames: Vec<_> = frames
+                    .iter()
+                    .map(|frame| String::from_utf8_lossy(frame))
+                    .collect();
+                self.told
+                    .push(format!("{}:{}", target.slot(), frames.join("+")));
             });
         }
     }
@@ -203,7 +240,10 @@ mod tests {
         story.push("3", &[4]);
         story.push("4", &[1]);
         story.run(100);
-        assert_eq!(story.told, ["1:1", "2:1", "9:2", "1:4", "3:1", "4:1", "4:3"]);
+        assert_eq!(
+            story.told,
+            ["1:1", "2:1", "9:2", "1:4", "3:1", "4:1", "4:3"]
+        );
     }
 
     #[test]

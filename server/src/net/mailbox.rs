@@ -50,13 +50,19 @@ impl Delivery {
     pub fn new(frame: Bytes, targets: Box<[ConnectionRef]>, backlog: &Arc<Backlog>) -> Self {
         backlog.deliveries.fetch_add(targets.len(), Relaxed);
         backlog.bytes.fetch_add(frame.len(), Relaxed);
-        Self { frame, targets, backlog: backlog.clone() }
+        Self {
+            frame,
+            targets,
+            backlog: backlog.clone(),
+        }
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.backlog.deliveries.fetch_sub(self.targets.len(), Relaxed);
+        self.backlog
+            .deliveries
+            .fetch_sub(self.targets.len(), Relaxed);
         self.backlog.bytes.fetch_sub(self.frame.len(), Relaxed);
     }
 }
@@ -71,7 +77,10 @@ pub struct Mailbox {
 impl Mailbox {
     /// An empty mailbox of the shard that `waker` wakes.
     pub fn new(waker: Waker) -> Self {
-        Self { commands: Mutex::default(), waker }
+        Self {
+            commands: Mutex::default(),
+            waker,
+        }
     }
 
     /// Adds a command behind all earlier ones.
@@ -108,7 +117,8 @@ impl Backlog {
 
     /// Whether nothing more may be added.
     pub fn is_full(&self) -> bool {
-        self.deliveries.load(Relaxed) >= Self::MAX_DELIVERIES || self.bytes.load(Relaxed) >= Self::MAX_BYTES
+        self.deliveries.load(Relaxed) >= Self::MAX_DELIVERIES
+            || self.bytes.load(Relaxed) >= Self::MAX_BYTES
     }
 
     /// Deliveries and bytes that wait.

@@ -45,7 +45,9 @@ impl Outbound {
                 return Ok(Sent::TooMuch);
             }
             waiting.bytes += added;
-            waiting.frames.extend(frames.iter().map(|frame| Bytes::clone(frame)));
+            waiting
+                .frames
+                .extend(frames.iter().map(|frame| Bytes::clone(frame)));
             return Ok(Sent::Queued);
         }
         let mut rest = frames;
@@ -67,7 +69,11 @@ impl Outbound {
                 // A single frame over the bound still goes: the bound is on what piles up behind it.
                 let is_too_much = left.bytes > bound && left.frames.len() > 1;
                 *queue = Some(Box::new(left));
-                return Ok(if is_too_much { Sent::TooMuch } else { Sent::Queued });
+                return Ok(if is_too_much {
+                    Sent::TooMuch
+                } else {
+                    Sent::Queued
+                });
             }
             rest = &rest[batch.len()..];
         }
@@ -125,7 +131,9 @@ impl Outbound {
     /// Gives up all that waits, except the rest of a frame that is on the wire in part, and puts `last` behind it.
     pub fn replace(queue: &mut Option<Box<Self>>, last: Bytes) {
         if let Some(waiting) = queue {
-            waiting.frames.truncate(usize::from(waiting.front_has_begun));
+            waiting
+                .frames
+                .truncate(usize::from(waiting.front_has_begun));
             waiting.frames.push_back(last);
             waiting.frames.shrink_to_fit();
             waiting.bytes = waiting.frames.iter().map(Bytes::len).sum();
@@ -136,7 +144,11 @@ impl Outbound {
     fn after(frames: impl IntoIterator<Item = Bytes>, written: usize) -> Self {
         let frames: VecDeque<_> = frames.into_iter().collect();
         let bytes = frames.iter().map(Bytes::len).sum();
-        let mut left = Self { frames, bytes, front_has_begun: false };
+        let mut left = Self {
+            frames,
+            bytes,
+            front_has_begun: false,
+        };
         left.take_out(written);
         left
     }
@@ -189,7 +201,10 @@ mod tests {
 
         fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
             self.calls += 1;
-            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            let all: Vec<u8> = slices
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .collect();
             let taken = all.len().min(self.room);
             if taken == 0 {
                 return Err(ErrorKind::WouldBlock.into());
@@ -205,29 +220,56 @@ mod tests {
     }
 
     fn pipe(room: usize) -> Pipe {
-        Pipe { room, received: Vec::new(), calls: 0 }
+        Pipe {
+            room,
+            received: Vec::new(),
+            calls: 0,
+        }
     }
 
     fn frames(texts: &[&'static str]) -> Vec<Bytes> {
-        texts.iter().map(|text| Bytes::from_static(text.as_bytes())).collect()
+        texts
+            .iter()
+            .map(|text| Bytes::from_static(text.as_bytes()))
+            .collect()
     }
 
     #[test]
     fn a_willing_socket_gets_many_frames_in_one_call_and_no_queue_is_made() {
         let (mut queue, mut pipe) = (None, pipe(1000));
         let frames = frames(&["one", "two", "three"]);
-        let sent = Outbound::send(&mut queue, &mut pipe, &frames.iter().collect::<Vec<_>>(), 100).unwrap();
-        assert_eq!((sent, pipe.calls, queue.is_none()), (Sent::Through, 1, true));
+        let sent = Outbound::send(
+            &mut queue,
+            &mut pipe,
+            &frames.iter().collect::<Vec<_>>(),
+            100,
+        )
+        .unwrap();
+        assert_eq!(
+            (sent, pipe.calls, queue.is_none()),
+            (Sent::Through, 1, true)
+        );
         assert_eq!(pipe.received, b"onetwothree");
     }
 
     #[test]
     fn a_full_socket_fills_the_queue_up_to_its_bound() {
         let (mut queue, mut pipe) = (None, pipe(4));
-        let [long, short] = &frames(&["0123456789", "abc"])[..] else { unreachable!() };
-        assert_eq!(Outbound::send(&mut queue, &mut pipe, &[long], 10).unwrap(), Sent::Queued);
-        assert_eq!(Outbound::send(&mut queue, &mut pipe, &[short], 10).unwrap(), Sent::Queued);
-        assert_eq!(Outbound::send(&mut queue, &mut pipe, &[short], 10).unwrap(), Sent::TooMuch);
+        let [long, short] = &frames(&["0123456789", "abc"])[..] else {
+            unreachable!()
+        };
+        assert_eq!(
+            Outbound::send(&mut queue, &mut pipe, &[long], 10).unwrap(),
+            Sent::Queued
+        );
+        assert_eq!(
+            Outbound::send(&mut queue, &mut pipe, &[short], 10).unwrap(),
+            Sent::Queued
+        );
+        assert_eq!(
+            Outbound::send(&mut queue, &mut pipe, &[short], 10).unwrap(),
+            Sent::TooMuch
+        );
         pipe.room = 100;
         assert!(Outbound::flush(&mut queue, &mut pipe).unwrap());
         assert!(queue.is_none());

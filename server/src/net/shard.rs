@@ -105,7 +105,10 @@ impl Shard {
             match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.serve())) {
                 Ok(Ok(())) => break,
                 Ok(Err(error)) => tracing::error!(shard = self.index, %error, "poll failed"),
-                Err(_) => tracing::error!(shard = self.index, "a shard panicked; its connections are dropped"),
+                Err(_) => tracing::error!(
+                    shard = self.index,
+                    "a shard panicked; its connections are dropped"
+                ),
             }
             self.drop_all();
         }
@@ -134,12 +137,19 @@ impl Shard {
                 match command {
                     Command::Adopt(newcomer) => self.adopt(*newcomer),
                     Command::Deliver(delivery) => self.fanout.push(delivery),
-                    Command::Drain { spread_ms } => self.drain = Some(Drain { cursor: 0, spread_ms }),
+                    Command::Drain { spread_ms } => {
+                        self.drain = Some(Drain {
+                            cursor: 0,
+                            spread_ms,
+                        })
+                    }
                     Command::Stop => return Ok(()),
                 }
             }
             for _ in 0..self.unread.len() {
-                let Some(slot) = self.unread.pop_front() else { break };
+                let Some(slot) = self.unread.pop_front() else {
+                    break;
+                };
                 if let Some(connection) = self.connections.get_mut(slot) {
                     connection.is_queued = false;
                     self.readable(slot, true);
@@ -154,12 +164,16 @@ impl Shard {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let is_draining = self.drain.as_ref().is_some_and(|drain| drain.cursor < self.connections.capacity());
+        let is_draining = self
+            .drain
+            .as_ref()
+            .is_some_and(|drain| drain.cursor < self.connections.capacity());
         if !self.unread.is_empty() || !self.fanout.is_idle() || is_draining {
             return Some(Duration::ZERO);
         }
         // Without connections there is nothing to time.
-        (!self.connections.is_empty()).then(|| Duration::from_millis(self.sweep.due_in_ms(self.now_ms())))
+        (!self.connections.is_empty())
+            .then(|| Duration::from_millis(self.sweep.due_in_ms(self.now_ms())))
     }
 
     fn now_ms(&self) -> u64 {
@@ -169,21 +183,38 @@ impl Shard {
     // ---- coming ----
 
     fn adopt(&mut self, newcomer: Newcomer) {
-        let Newcomer { socket, mut first_bytes, permit } = newcomer;
+        let Newcomer {
+            socket,
+            mut first_bytes,
+            permit,
+        } = newcomer;
         if self.connections.len() >= ConnectionRef::MAX_SLOTS {
-            return self.world.metrics.note(Happening::TooManyConnections, "the shard is full");
+            return self
+                .world
+                .metrics
+                .note(Happening::TooManyConnections, "the shard is full");
         }
         let session = Session::new(self.now_ms(), &self.world.config.timing);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
         self.next_generation = self.next_generation.wrapping_add(1);
         let mut socket = mio::net::TcpStream::from_std(socket);
-        if let Err(error) = self.poll.registry().register(&mut socket, Token(slot), Interest::READABLE) {
+        if let Err(error) =
+            self.poll
+                .registry()
+                .register(&mut socket, Token(slot), Interest::READABLE)
+        {
             tracing::warn!(%error, "a socket could not be watched");
             return;
         }
         let number = self.world.presence.next_number();
-        entry.insert(Connection::new(socket, self.next_generation, number, session, permit));
+        entry.insert(Connection::new(
+            socket,
+            self.next_generation,
+            number,
+            session,
+            permit,
+        ));
         self.world.metrics.count(Happening::Connected);
         if let Some(drain) = &self.drain {
             let advice_ms = DRAIN_ADVICE_MS + drain.spread_ms / 2;
@@ -199,7 +230,9 @@ impl Shard {
     /// One read from one connection. `to_the_end`: go on in the next turns until the socket is empty, because no
     /// further event is to be relied on.
     fn readable(&mut self, slot: usize, to_the_end: bool) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         connection.has_unread = false;
         if connection.is_blocked() && !connection.is_closing() {
             // Who does not read its answers is not read from. `writable` comes back to this.
@@ -227,7 +260,11 @@ impl Shard {
     }
 
     fn read_again(&mut self, slot: usize) {
-        if let Some(connection) = self.connections.get_mut(slot).filter(|connection| !connection.is_queued) {
+        if let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_queued)
+        {
             connection.is_queued = true;
             self.unread.push_back(slot);
         }
@@ -235,7 +272,9 @@ impl Shard {
 
     fn take_in(&mut self, slot: usize, bytes: &mut [u8]) {
         let now = self.started.elapsed();
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         let limit = self.world.config.limits.max_message_bytes;
         connection.session.heard(now.as_millis() as u64);
         let mut conversation = Conversation {
@@ -247,13 +286,16 @@ impl Shard {
             answers: &mut self.answers,
             end: None,
         };
-        let fed = connection.decoder.feed(bytes, limit, |message| conversation.message(message));
+        let fed = connection
+            .decoder
+            .feed(bytes, limit, |message| conversation.message(message));
         let end = match fed {
             Ok(()) => conversation.end,
             Err(violation) => Some(End::ByUs(violation.close_code())),
         };
         if !self.answers.is_empty() {
-            let sent = connection.send_own(&self.answers, self.world.config.limits.outbound_queue_bytes);
+            let sent =
+                connection.send_own(&self.answers, self.world.config.limits.outbound_queue_bytes);
             self.answers.clear();
             // A hundred kilobytes of answers in one turn are the exception.
             self.answers.shrink_to(64 * 1024);
@@ -269,7 +311,9 @@ impl Shard {
     // ---- writing ----
 
     fn writable(&mut self, slot: usize) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         match connection.flush() {
             Ok(is_through) => {
                 if is_through && connection.has_unread {
@@ -283,7 +327,9 @@ impl Shard {
 
     /// Carries out what a send means for the connection.
     fn settle(&mut self, slot: usize, sent: io::Result<Sent>) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         match sent {
             Ok(Sent::Through | Sent::Queued) => {
                 if connection.watch(self.poll.registry(), Token(slot)).is_err() {
@@ -304,7 +350,9 @@ impl Shard {
         let world = self.world.clone();
         let mut delivered = 0;
         fanout.run(FANOUT_UNITS, |target, frames: &[&Bytes]| {
-            let Some(connection) = self.connections.get_mut(target.slot()) else { return };
+            let Some(connection) = self.connections.get_mut(target.slot()) else {
+                return;
+            };
             if connection.generation != target.generation() || connection.is_closing() {
                 return;
             }
@@ -330,7 +378,9 @@ impl Shard {
             return;
         }
         for slot in self.sweep.next_slice(now_ms, self.connections.capacity()) {
-            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            let Some(connection) = self.connections.get_mut(slot) else {
+                continue;
+            };
             if connection.is_closing() {
                 if connection.is_overdue(now_ms) {
                     self.remove(slot);
@@ -348,7 +398,9 @@ impl Shard {
     fn ping(&mut self, slot: usize) {
         self.last_ping += 1;
         let text = encode_ping(self.last_ping);
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         let mut ping = Vec::new();
         frame::append(&mut ping, Opcode::Text, text.as_bytes());
         let sent = connection.send_own(&ping, self.world.config.limits.outbound_queue_bytes);
@@ -372,13 +424,21 @@ impl Shard {
         if let Some(what) = what {
             self.world.metrics.note(what, "a connection is closed");
         }
-        self.close_with(slot, frame::close(code, &code.reason(None)), code == CloseCode::SlowConsumer);
+        self.close_with(
+            slot,
+            frame::close(code, &code.reason(None)),
+            code == CloseCode::SlowConsumer,
+        );
     }
 
     fn close_with(&mut self, slot: usize, last: Bytes, give_up_queue: bool) {
         self.forget(slot);
         let until_ms = self.now_ms() + LINGER_MS;
-        let Some(connection) = self.connections.get_mut(slot).filter(|connection| !connection.is_closing()) else {
+        let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_closing())
+        else {
             return;
         };
         let begun = connection.begin_close(last, give_up_queue, until_ms);
@@ -396,7 +456,11 @@ impl Shard {
 
     /// Hub and presence hear of the end, once: a closing connection is theirs no more.
     fn forget(&mut self, slot: usize) {
-        let Some(connection) = self.connections.get_mut(slot).filter(|connection| !connection.is_closing()) else {
+        let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_closing())
+        else {
             return;
         };
         if let Some(user) = connection.session.end() {
@@ -408,7 +472,9 @@ impl Shard {
 
     /// Tells the next connections to leave; `true` when a drain is over.
     fn drain_slice(&mut self) -> bool {
-        let Some(drain) = &mut self.drain else { return false };
+        let Some(drain) = &mut self.drain else {
+            return false;
+        };
         // What was accepted is delivered first.
         if !self.fanout.is_idle() {
             return false;

@@ -24,14 +24,26 @@ const SLICE: usize = 1_024;
 impl Sweep {
     /// A sweep fine enough for these intervals.
     pub fn new(timing: &Timing) -> Self {
-        let shortest = timing.ping_interval_ms.min(timing.idle_timeout_ms).min(timing.login_deadline_ms);
+        let shortest = timing
+            .ping_interval_ms
+            .min(timing.idle_timeout_ms)
+            .min(timing.login_deadline_ms);
         let pass_ms = (shortest / 10).min(MAX_PASS_MS);
-        Self { tick_ms: (pass_ms / TICKS).max(2), next_tick_ms: 0, cursor: 0, owed: 0 }
+        Self {
+            tick_ms: (pass_ms / TICKS).max(2),
+            next_tick_ms: 0,
+            cursor: 0,
+            owed: 0,
+        }
     }
 
     /// Milliseconds until there is something to visit.
     pub fn due_in_ms(&self, now_ms: u64) -> u64 {
-        if self.owed > 0 { 0 } else { self.next_tick_ms.saturating_sub(now_ms) }
+        if self.owed > 0 {
+            0
+        } else {
+            self.next_tick_ms.saturating_sub(now_ms)
+        }
     }
 
     /// The slots to visit now, out of `slots`.
@@ -59,8 +71,8 @@ mod tests {
 
     #[test]
     fn every_slot_is_visited_about_once_per_pass() {
-        let mut sweep = Sweep::new(&crate::config::Config::default().timing);
         for slots in [1, 7, 16, 1000, 20_000] {
+            let mut sweep = Sweep::new(&crate::config::Config::default().timing);
             let mut visits = vec![0; slots];
             for now_ms in 0..10_000 {
                 for slot in sweep.next_slice(now_ms, slots) {
@@ -68,7 +80,10 @@ mod tests {
                 }
             }
             let (least, most) = (visits.iter().min().unwrap(), visits.iter().max().unwrap());
-            assert!(*least >= 8 && *most <= 17 * 11, "{slots} slots: {least} to {most} visits in 10 s");
+            assert!(
+                *least >= 8 && *most <= 17 * 11,
+                "{slots} slots: {least} to {most} visits in 10 s"
+            );
         }
     }
 

@@ -10,7 +10,9 @@ fn timing() -> Timing {
 /// The session's answer to one frame, carried out as the shard would with every login registered.
 fn say(session: &mut Session, frame: &str) -> String {
     let roles = [("user".to_owned(), crate::config::Secret::new("K"))].into();
-    let step = session.receive(frame.as_bytes(), |data| crate::auth::classic_login(&roles, data.map(RawValue::get)));
+    let step = session.receive(frame.as_bytes(), |data| {
+        crate::auth::classic_login(&roles, data.map(RawValue::get))
+    });
     let reply = match step {
         Step::Ignored => return "(ignored)".to_owned(),
         Step::Silent => return String::new(),
@@ -25,7 +27,10 @@ fn say(session: &mut Session, frame: &str) -> String {
 }
 
 fn login(id: &str) -> String {
-    format!(r#"{{"event":"login","data":{{"u":"user:{id}","token":"{}"}},"uuid":1700000000001}}"#, classic_token(id, "K"))
+    format!(
+        r#"{{"event":"login","data":{{"u":"user:{id}","token":"{}"}},"uuid":1700000000001}}"#,
+        classic_token(id, "K")
+    )
 }
 
 #[test]
@@ -37,16 +42,28 @@ fn a_login_is_answered_to_the_letter() {
     );
     assert_eq!(session.user().unwrap().as_str(), "user:6");
     say(&mut session, &login("7:8"));
-    assert_eq!(session.user().unwrap().as_str(), "user:7:8", "another login on the same connection");
+    assert_eq!(
+        session.user().unwrap().as_str(),
+        "user:7:8",
+        "another login on the same connection"
+    );
 }
 
 #[test]
 fn every_bad_login_is_refused_with_an_answer_and_keeps_the_former_user() {
     let mut session = Session::new(0, &timing());
     say(&mut session, &login("6"));
-    for data in ["", r#""data":7,"#, r#""data":{"u":["user:6"],"token":"x"},"#, r#""data":{"u":"user:6","token":true},"#] {
+    for data in [
+        "",
+        r#""data":7,"#,
+        r#""data":{"u":["user:6"],"token":"x"},"#,
+        r#""data":{"u":"user:6","token":true},"#,
+    ] {
         assert_eq!(
-            say(&mut session, &format!(r#"{{"event":"login",{data}"uuid":"a"}}"#)),
+            say(
+                &mut session,
+                &format!(r#"{{"event":"login",{data}"uuid":"a"}}"#)
+            ),
             r#"{"type":"respon","event":"a","data":{"error":1,"body":"出现错误,登录失败"}}"#,
         );
     }
@@ -57,18 +74,31 @@ fn every_bad_login_is_refused_with_an_answer_and_keeps_the_former_user() {
 fn a_ping_tells_whether_the_connection_is_logged_in() {
     let mut session = Session::new(0, &timing());
     let ping = r#"{"event":"ping","data":{},"uuid":1.10}"#;
-    assert_eq!(say(&mut session, ping), r#"{"type":"respon","event":1.10,"data":{"error":1,"body":"PING检查连接不可用"}}"#);
+    assert_eq!(
+        say(&mut session, ping),
+        r#"{"type":"respon","event":1.10,"data":{"error":1,"body":"PING检查连接不可用"}}"#
+    );
     say(&mut session, &login("6"));
-    assert_eq!(say(&mut session, ping), r#"{"type":"respon","event":1.10,"data":{"error":0,"body":"PING检查连接可用"}}"#);
+    assert_eq!(
+        say(&mut session, ping),
+        r#"{"type":"respon","event":1.10,"data":{"error":0,"body":"PING检查连接可用"}}"#
+    );
 }
 
 #[test]
 fn what_expects_an_answer_gets_one_and_what_does_not_gets_none() {
     let mut session = Session::new(0, &timing());
     assert_eq!(say(&mut session, r#"{"event":"response","uuid":3}"#), "");
-    for frame in [r#"{"event":"buy","uuid":[1]}"#, r#"{"event":7,"uuid":[1]}"#, r#"{"uuid":[1]}"#] {
+    for frame in [
+        r#"{"event":"buy","uuid":[1]}"#,
+        r#"{"event":7,"uuid":[1]}"#,
+        r#"{"uuid":[1]}"#,
+    ] {
         let answer = say(&mut session, frame);
-        assert!(answer.starts_with(r#"{"type":"respon","event":[1],"data":{"error":1,"body":"#), "{answer}");
+        assert!(
+            answer.starts_with(r#"{"type":"respon","event":[1],"data":{"error":1,"body":"#),
+            "{answer}"
+        );
     }
     for noise in ["", "hello", "[1]", "7", "null", "\"x\"", "{"] {
         assert_eq!(say(&mut session, noise), "(ignored)", "{noise}");
@@ -85,7 +115,10 @@ fn time_asks_for_pings_and_then_for_the_end() {
     session.heard(50_000);
     assert_eq!(session.due(60_000, &timing()), Some(Due::Ping));
     assert_eq!(session.due(109_999, &timing()), Some(Due::Ping));
-    assert_eq!(session.due(110_000, &timing()), Some(Due::Close(CloseCode::Idle)));
+    assert_eq!(
+        session.due(110_000, &timing()),
+        Some(Due::Close(CloseCode::Idle))
+    );
 }
 
 #[test]
@@ -93,17 +126,27 @@ fn a_connection_that_talks_but_never_logs_in_meets_the_deadline() {
     let mut session = Session::new(0, &timing());
     session.heard(119_000);
     assert_eq!(session.due(119_999, &timing()), Some(Due::Ping));
-    assert_eq!(session.due(120_000, &timing()), Some(Due::Close(CloseCode::LoginDeadline)));
+    assert_eq!(
+        session.due(120_000, &timing()),
+        Some(Due::Close(CloseCode::LoginDeadline))
+    );
     say(&mut session, &login("6"));
     assert_eq!(session.due(120_000, &timing()), None);
 }
 
 #[test]
 fn a_burst_is_allowed_and_a_flood_is_not() {
-    let limits = ServerLimits { frames_per_second: 10, frame_burst: 5, ..crate::config::Config::default().limits };
+    let limits = ServerLimits {
+        frames_per_second: 10,
+        frame_burst: 5,
+        ..crate::config::Config::default().limits
+    };
     let mut session = Session::new(0, &timing());
     let allowed = |session: &mut Session, now_ms: u64| session.may_send(now_ms * 1000, &limits);
     assert!((0..5).all(|_| allowed(&mut session, 1_000)), "the burst");
     assert!(!allowed(&mut session, 1_000));
-    assert!((0..100).all(|tick| allowed(&mut session, 3_000 + tick * 100)), "the long run");
+    assert!(
+        (0..100).all(|tick| allowed(&mut session, 3_000 + tick * 100)),
+        "the long run"
+    );
 }

@@ -78,18 +78,23 @@ impl Decoder {
     }
 
     /// Whether nothing of a message is held.
-    pub fn is_idle(&self) -> bool {
+    #[cfg(test)]
+    fn is_idle(&self) -> bool {
         self.progress.is_none()
     }
 }
 
 /// A frame that is a whole message and lies wholly in `input`: its header and its end.
 fn whole_frame(input: &[u8], limit: usize) -> Result<Option<(Header, usize)>, Violation> {
-    let Some(header) = header::parse(input)? else { return Ok(None) };
+    let Some(header) = header::parse(input)? else {
+        return Ok(None);
+    };
     if header.opcode == Opcode::Continuation {
         return Err(Violation::UnexpectedContinuation);
     }
-    let Ok(payload) = usize::try_from(header.payload) else { return Err(Violation::TooBig) };
+    let Ok(payload) = usize::try_from(header.payload) else {
+        return Err(Violation::TooBig);
+    };
     if payload > limit && !header.opcode.is_control() {
         return Err(Violation::TooBig);
     }
@@ -106,15 +111,19 @@ fn lend(header: Header, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
         Opcode::Close => read_close(payload),
         Opcode::Binary => Ok(Message::Binary(payload)),
         // `whole_frame` has refused a continuation.
-        Opcode::Text | Opcode::Continuation => {
-            std::str::from_utf8(payload).map(Message::Text).map_err(|_| Violation::InvalidUtf8)
-        }
+        Opcode::Text | Opcode::Continuation => std::str::from_utf8(payload)
+            .map(Message::Text)
+            .map_err(|_| Violation::InvalidUtf8),
     }
 }
 
 impl Progress {
     /// Takes one step: bytes of a header, or bytes of a payload. Returns what is left of the input.
-    fn take_in<'i>(&mut self, input: &'i mut [u8], limit: usize) -> Result<&'i mut [u8], Violation> {
+    fn take_in<'i>(
+        &mut self,
+        input: &'i mut [u8],
+        limit: usize,
+    ) -> Result<&'i mut [u8], Violation> {
         let Some((header, received)) = &mut self.frame else {
             return self.take_in_header(input, limit);
         };
@@ -131,7 +140,11 @@ impl Progress {
         Ok(rest)
     }
 
-    fn take_in_header<'i>(&mut self, input: &'i mut [u8], limit: usize) -> Result<&'i mut [u8], Violation> {
+    fn take_in_header<'i>(
+        &mut self,
+        input: &'i mut [u8],
+        limit: usize,
+    ) -> Result<&'i mut [u8], Violation> {
         let held = usize::from(self.header_len);
         let taken = input.len().min(MAX_HEADER - held);
         self.header[held..held + taken].copy_from_slice(&input[..taken]);
@@ -177,7 +190,9 @@ impl Progress {
 
     /// The message that has just become complete, if one has.
     fn finished(&mut self) -> Result<Option<Message<'_>>, Violation> {
-        let Some((header, received)) = self.frame else { return Ok(None) };
+        let Some((header, received)) = self.frame else {
+            return Ok(None);
+        };
         if received < header.payload {
             return Ok(None);
         }
@@ -190,7 +205,9 @@ impl Progress {
                 return Ok(None);
             }
             _ if self.kind == Some(Kind::Binary) => Message::Binary(&self.message),
-            _ => Message::Text(std::str::from_utf8(&self.message).map_err(|_| Violation::InvalidUtf8)?),
+            _ => Message::Text(
+                std::str::from_utf8(&self.message).map_err(|_| Violation::InvalidUtf8)?,
+            ),
         }))
     }
 

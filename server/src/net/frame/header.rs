@@ -67,7 +67,9 @@ pub(super) struct Header {
 /// Reads a header from the beginning of `bytes`; `None` when more bytes are needed. A violation is
 /// reported from the first byte that shows it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
-    let Some(&first) = bytes.first() else { return Ok(None) };
+    let Some(&first) = bytes.first() else {
+        return Ok(None);
+    };
     if first & 0x70 != 0 {
         return Err(Violation::ReservedBits);
     }
@@ -76,7 +78,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     if opcode.is_control() && !fin {
         return Err(Violation::FragmentedControl);
     }
-    let Some(&second) = bytes.get(1) else { return Ok(None) };
+    let Some(&second) = bytes.get(1) else {
+        return Ok(None);
+    };
     if second & 0x80 == 0 {
         return Err(Violation::Unmasked);
     }
@@ -89,10 +93,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
         127 => 8,
         _ => 0,
     };
-    let Some(length_bytes) = bytes.get(2..2 + extended) else { return Ok(None) };
+    let Some(length_bytes) = bytes.get(2..2 + extended) else {
+        return Ok(None);
+    };
     let payload = match extended {
         0 => u64::from(short),
-        _ => length_bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+        _ => length_bytes
+            .iter()
+            .fold(0, |length, byte| length << 8 | u64::from(*byte)),
     };
     if payload >> 63 != 0 {
         return Err(Violation::ImpossibleLength);
@@ -103,13 +111,24 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
         // The length is known before the mask: say it, so that an oversized frame is refused at once.
         _ => return Ok(None),
     };
-    Ok(Some(Header { fin, opcode, mask, payload, size }))
+    Ok(Some(Header {
+        fin,
+        opcode,
+        mask,
+        payload,
+        size,
+    }))
 }
 
 /// XORs `data` with the mask, whose first byte to use is `offset % 4`.
 pub(super) fn unmask(data: &mut [u8], mask: [u8; 4], offset: u64) {
     let shift = (offset % 4) as usize;
-    let mask = [mask[shift], mask[(shift + 1) % 4], mask[(shift + 2) % 4], mask[(shift + 3) % 4]];
+    let mask = [
+        mask[shift],
+        mask[(shift + 1) % 4],
+        mask[(shift + 2) % 4],
+        mask[(shift + 3) % 4],
+    ];
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let mut chunks = data.chunks_exact_mut(8);
@@ -132,8 +151,15 @@ mod tests {
         let header = |bytes: &[u8]| parse(bytes).unwrap().unwrap();
         assert_eq!(header(&[0x81, 0x85, 1, 2, 3, 4]).payload, 5);
         assert_eq!(header(&[0x81, 0xfe, 1, 0, 1, 2, 3, 4]).payload, 256);
-        assert_eq!(header(&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4]).payload, 65536);
-        assert_eq!(header(&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]).payload, 5, "not minimal, but meant");
+        assert_eq!(
+            header(&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4]).payload,
+            65536
+        );
+        assert_eq!(
+            header(&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]).payload,
+            5,
+            "not minimal, but meant"
+        );
     }
 
     #[test]
@@ -152,14 +178,21 @@ mod tests {
         assert_eq!(parse(&[0x09]), Err(Violation::FragmentedControl));
         assert_eq!(parse(&[0x81, 0x05]), Err(Violation::Unmasked));
         assert_eq!(parse(&[0x89, 0xfe]), Err(Violation::LongControl));
-        assert_eq!(parse(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]), Err(Violation::ImpossibleLength));
+        assert_eq!(
+            parse(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            Err(Violation::ImpossibleLength)
+        );
     }
 
     #[test]
     fn unmasking_in_pieces_is_unmasking_the_whole() {
         let plain: Vec<u8> = (0..=255).cycle().take(1000).collect();
         let mask = [7, 99, 200, 3];
-        let masked: Vec<u8> = plain.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]).collect();
+        let masked: Vec<u8> = plain
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte ^ mask[at % 4])
+            .collect();
         for cut in [0, 1, 2, 3, 5, 8, 13, 500, 999] {
             let mut data = masked.clone();
             let (head, tail) = data.split_at_mut(cut);

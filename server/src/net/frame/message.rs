@@ -94,10 +94,19 @@ mod tests {
     #[test]
     fn close_codes_are_those_of_the_registry() {
         for good in [1000, 1001, 1003, 1007, 1011, 1014, 3000, 3999, 4000, 4999] {
-            assert_eq!(read_close(&u16::to_be_bytes(good)), Ok(Message::Close(Some(good))));
+            assert_eq!(
+                read_close(&u16::to_be_bytes(good)),
+                Ok(Message::Close(Some(good)))
+            );
         }
-        for bad in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535] {
-            assert_eq!(read_close(&u16::to_be_bytes(bad)), Err(Violation::InvalidClose), "{bad}");
+        for bad in [
+            0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535,
+        ] {
+            assert_eq!(
+                read_close(&u16::to_be_bytes(bad)),
+                Err(Violation::InvalidClose),
+                "{bad}"
+            );
         }
         assert_eq!(read_close(&[]), Ok(Message::Close(None)));
         assert_eq!(read_close(&[3]), Err(Violation::InvalidClose));

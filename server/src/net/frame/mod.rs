@@ -9,4 +9,4 @@ mod message;
 pub use decoder::Decoder;
 pub use encode::{append, close, text, to_bytes};
 pub use header::Opcode;
-pub use message::{Message, Violation};
+pub use message::Message;

@@ -21,7 +21,12 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     out.extend(MASK);
-    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
+    out.extend(
+        payload
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte ^ MASK[at % 4]),
+    );
     out
 }
 
@@ -62,7 +67,10 @@ fn check(frames: &[Vec<u8>], expected: &[&str]) {
 
 #[test]
 fn whole_messages_of_every_length_form() {
-    check(&[frame(0x81, b"hi"), frame(0x81, b""), frame(0x82, &[0, 255])], &["text hi", "text ", "binary [0, 255]"]);
+    check(
+        &[frame(0x81, b"hi"), frame(0x81, b""), frame(0x82, &[0, 255])],
+        &["text hi", "text ", "binary [0, 255]"],
+    );
     let long = "x".repeat(300);
     check(&[frame(0x81, long.as_bytes())], &[&format!("text {long}")]);
 }
@@ -70,7 +78,14 @@ fn whole_messages_of_every_length_form() {
 #[test]
 fn fragments_are_joined_and_control_frames_pass_between_them() {
     check(
-        &[frame(0x01, b"a"), frame(0x89, b"!"), frame(0x00, b""), frame(0x8a, b""), frame(0x80, b"b"), frame(0x81, b"c")],
+        &[
+            frame(0x01, b"a"),
+            frame(0x89, b"!"),
+            frame(0x00, b""),
+            frame(0x8a, b""),
+            frame(0x80, b"b"),
+            frame(0x81, b"c"),
+        ],
         &["ping [33]", "pong []", "text ab", "text c"],
     );
 }
@@ -78,9 +93,22 @@ fn fragments_are_joined_and_control_frames_pass_between_them() {
 #[test]
 fn a_character_may_be_cut_between_fragments() {
     let euro = "€".as_bytes();
-    check(&[frame(0x01, &euro[..1]), frame(0x00, &euro[1..2]), frame(0x80, &euro[2..])], &["text €"]);
-    check(&[frame(0x01, &euro[..1]), frame(0x80, b"x")], &["InvalidUtf8"]);
-    check(&[frame(0x01, b"ok"), frame(0x80, &euro[..2])], &["InvalidUtf8"]);
+    check(
+        &[
+            frame(0x01, &euro[..1]),
+            frame(0x00, &euro[1..2]),
+            frame(0x80, &euro[2..]),
+        ],
+        &["text €"],
+    );
+    check(
+        &[frame(0x01, &euro[..1]), frame(0x80, b"x")],
+        &["InvalidUtf8"],
+    );
+    check(
+        &[frame(0x01, b"ok"), frame(0x80, &euro[..2])],
+        &["InvalidUtf8"],
+    );
 }
 
 #[test]
@@ -97,13 +125,22 @@ fn text_that_is_not_utf8_is_refused_before_its_end() {
 fn the_order_of_fragments_is_checked() {
     check(&[frame(0x80, b"x")], &["UnexpectedContinuation"]);
     check(&[frame(0x00, b"x")], &["UnexpectedContinuation"]);
-    check(&[frame(0x01, b"x"), frame(0x81, b"y")], &["InterleavedMessage"]);
-    check(&[frame(0x81, b"x"), frame(0x80, b"y")], &["text x", "UnexpectedContinuation"]);
+    check(
+        &[frame(0x01, b"x"), frame(0x81, b"y")],
+        &["InterleavedMessage"],
+    );
+    check(
+        &[frame(0x81, b"x"), frame(0x80, b"y")],
+        &["text x", "UnexpectedContinuation"],
+    );
 }
 
 #[test]
 fn headers_that_break_the_protocol_end_it() {
-    check(&[frame(0x81, b"x"), frame(0xc1, b"y")], &["text x", "ReservedBits"]);
+    check(
+        &[frame(0x81, b"x"), frame(0xc1, b"y")],
+        &["text x", "ReservedBits"],
+    );
     check(&[frame(0x83, b"")], &["ReservedOpcode"]);
     check(&[frame(0x8b, b"")], &["ReservedOpcode"]);
     check(&[frame(0x09, b"")], &["FragmentedControl"]);
@@ -122,13 +159,19 @@ fn too_much_is_refused_from_the_header_alone() {
     check(&[declared(0x82, 100_000_000)], &["TooBig"]);
     check(&[declared(0x81, u64::MAX / 2)], &["TooBig"]);
     check(&[frame(0x02, &[1; 600]), declared(0x00, 401)], &["TooBig"]);
-    check(&[frame(0x02, &[1; 600]), frame(0x80, &[1; 400])], &[&format!("binary {:?}", [1; 1000])]);
+    check(
+        &[frame(0x02, &[1; 600]), frame(0x80, &[1; 400])],
+        &[&format!("binary {:?}", [1; 1000])],
+    );
 }
 
 #[test]
 fn a_close_frame_is_read_and_checked() {
     check(&[frame(0x88, &[])], &["close None"]);
-    check(&[frame(0x88, &[3, 232, b'b', b'y', b'e'])], &["close Some(1000)"]);
+    check(
+        &[frame(0x88, &[3, 232, b'b', b'y', b'e'])],
+        &["close Some(1000)"],
+    );
     check(&[frame(0x88, &[3])], &["InvalidClose"]);
     check(&[frame(0x88, &[3, 237])], &["InvalidClose"]);
     check(&[frame(0x88, &[3, 232, 0xff])], &["InvalidUtf8"]);
@@ -150,13 +193,20 @@ fn nothing_is_decoded_after_a_break() {
 fn a_million_empty_fragments_hold_nothing() {
     let mut decoder = Decoder::default();
     let mut first = frame(0x02, b"");
-    decoder.feed(&mut first, LIMIT, |_| ControlFlow::Continue(())).unwrap();
+    decoder
+        .feed(&mut first, LIMIT, |_| ControlFlow::Continue(()))
+        .unwrap();
     for _ in 0..1000 {
         let mut more = frame(0x00, b"").repeat(1000);
-        decoder.feed(&mut more, LIMIT, |_| ControlFlow::Continue(())).unwrap();
+        decoder
+            .feed(&mut more, LIMIT, |_| ControlFlow::Continue(()))
+            .unwrap();
     }
     let progress = decoder.progress.as_ref().unwrap();
-    assert_eq!((progress.message.capacity(), progress.control.capacity()), (0, 0));
+    assert_eq!(
+        (progress.message.capacity(), progress.control.capacity()),
+        (0, 0)
+    );
 }
 
 proptest! {
