@@ -143,7 +143,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     reason: "".into(),
                 };
                 sink.send(Message::Close(Some(frame))).await?;
-                while stream.next().await.is_some_and(|message| message.is_ok()) {}
+                // The peer's close frame, or its end, whichever comes first; the rest is of no use any more.
+                while let Some(Ok(message)) = stream.next().await {
+                    if message.is_close() {
+                        break;
+                    }
+                }
                 Ok::<(), Error>(())
             };
             // A peer that does not answer in time is left.
