@@ -5,6 +5,7 @@ interface Timer {
   due: number
   every: number | undefined
   run: () => void
+  cancelled: boolean
 }
 
 /** At most this many timers may ring within one `advance`: a loop of zero-delay timers fails instead of hanging. */
@@ -13,7 +14,9 @@ const MAX_RINGS = 1000000
 export class FakeClock {
   private current = 0
   private lastId = 0
+  /** In the order in which they ring. Cancelled ones stay until their turn comes, or until they are most of the list. */
   private timers: Timer[] = []
+  private readonly waiting = new Map<number, Timer>()
   /** Taken now, so that `settle` still works once `install` has replaced the global timers. */
   private readonly macrotask: (run: () => void) => unknown = realMacrotask()
 
@@ -30,7 +33,7 @@ export class FakeClock {
 
   /** How many timers are waiting. */
   get pending(): number {
-    return this.timers.length
+    return this.waiting.size
   }
 
   /** Lets everything run that needs no time: promises, and what they set off. */
@@ -50,8 +53,8 @@ export class FakeClock {
       }
       if (++rings > MAX_RINGS) return Promise.reject(new Error('the timers never come to rest'))
       this.current = Math.max(this.current, next.due)
-      if (next.every === undefined) this.cancel(next.id)
-      else next.due = this.current + Math.max(1, next.every)
+      this.cancel(next.id)
+      if (next.every !== undefined) this.put(next.id, Math.max(1, next.every), next.every, next.run)
       next.run()
       return this.settle().then(step)
     }
@@ -84,19 +87,38 @@ export class FakeClock {
   }
 
   private add(ms: number, run: () => void, every: number | undefined): number {
-    const id = ++this.lastId
-    this.timers.push({ id, due: this.current + Math.max(0, ms), every, run })
-    return id
+    this.put(++this.lastId, ms, every, run)
+    return this.lastId
+  }
+
+  private put(id: number, ms: number, every: number | undefined, run: () => void): void {
+    const timer = { id, due: this.current + Math.max(0, ms), every, run, cancelled: false }
+    // Behind all that ring at the same moment: they ring in the order in which they were set.
+    let low = 0
+    let high = this.timers.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.timers[middle].due <= timer.due) low = middle + 1
+      else high = middle
+    }
+    this.timers.splice(low, 0, timer)
+    this.waiting.set(id, timer)
   }
 
   private cancel(id: number): void {
-    this.timers = this.timers.filter((timer) => timer.id !== id)
+    const timer = this.waiting.get(id)
+    if (!timer) return
+    timer.cancelled = true
+    this.waiting.delete(id)
+    if (this.timers.length > 64 && this.timers.length > 2 * this.waiting.size) {
+      this.timers = this.timers.filter((each) => !each.cancelled)
+    }
   }
 
   private next(target: number): Timer | undefined {
-    let first: Timer | undefined
-    for (const timer of this.timers) if (timer.due <= target && (!first || timer.due < first.due)) first = timer
-    return first
+    while (this.timers.length && this.timers[0].cancelled) this.timers.shift()
+    const first = this.timers[0]
+    return first && first.due <= target ? first : undefined
   }
 }
 
