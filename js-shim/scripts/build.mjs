@@ -25,6 +25,15 @@ const shareMainEntry = {
   },
 }
 
+/** Leaves the import of the JavaScript build standing: bundled in, every app would pay for it. */
+const FALLBACK = 'heartline_wasm2js.js'
+const keepFallbackApart = {
+  name: 'keep-fallback-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/heartline_wasm2js\.js$/ }, () => ({ path: `./${FALLBACK}`, external: true }))
+  },
+}
+
 rmSync(dist, { recursive: true, force: true })
 await bundle('esm')
 await bundle('cjs')
@@ -45,8 +54,10 @@ async function bundle(format) {
     legalComments: 'none',
     logLevel: 'warning',
     external: ['vue'],
-    plugins: [shareMainEntry],
+    plugins: [shareMainEntry, keepFallbackApart],
   })
+  // The JavaScript build of the core: a file of its own, read only where there is no WebAssembly.
+  cpSync(built(`heartline_wasm2js.${format === 'esm' ? 'js' : 'cjs'}`), join(outdir, FALLBACK))
   writeFileSync(join(outdir, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }\n`)
 }
 
@@ -65,7 +76,9 @@ function types() {
     mkdirSync(join(dist, 'cjs'), { recursive: true })
     writeFileSync(join(dist, `cjs/${entry}.d.ts`), text)
   }
-  cpSync(tree, join(dist, 'cjs/types'), { recursive: true })
+  mkdirSync(join(dist, 'esm/pkg'))
+  cpSync(built('heartline_glue.d.ts'), join(dist, 'esm/pkg/heartline_glue.d.ts'))
+  for (const folder of ['types', 'pkg']) cpSync(join(dist, 'esm', folder), join(dist, 'cjs', folder), { recursive: true })
 }
 
 /** Node's ESM resolution wants the extension that the sources leave out. */
@@ -85,9 +98,13 @@ function walk(folder) {
 
 /** The module lies at the root of the package, where an app's build copies it from. */
 function wasm() {
-  for (const name of ['heartline.wasm', 'heartline.wasm.br']) {
-    const built = join(root, 'pkg', name)
-    if (!existsSync(built)) throw new Error(`js-shim/pkg/${name} is missing: run \`cargo xtask wasm\` first`)
-    cpSync(built, join(root, name))
-  }
+  cpSync(built('heartline_bg.wasm'), join(root, 'heartline.wasm'))
+  cpSync(built('heartline.wasm.br'), join(root, 'heartline.wasm.br'))
+}
+
+/** A file that the wasm build left in `pkg/`. */
+function built(name) {
+  const path = join(root, 'pkg', name)
+  if (!existsSync(path)) throw new Error(`js-shim/pkg/${name} is missing: run \`cargo xtask wasm\` first`)
+  return path
 }

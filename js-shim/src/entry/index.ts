@@ -1,4 +1,32 @@
 /** `heartline`: the modern API. */
+import { HeartlineClient } from '../core/client'
+import type { ClientOptions } from '../core/options'
+import { detectHost } from '../host/detect'
+import type { Host } from '../types'
+
+/** What `createHeartline` takes. */
+export interface HeartlineOptions extends Pick<ClientOptions, Exclude<keyof ClientOptions, 'host'>> {
+  /** The platform; found at run time if it is not given. */
+  host?: Host
+}
+
+/** A client for the running platform. It does nothing until `start()`. */
+export function createHeartline(options: HeartlineOptions): HeartlineClient {
+  return new HeartlineClient(Object.assign({}, options, { host: options.host || detectHost() }))
+}
+
+export { HeartlineClient } from '../core/client'
+export { HeartlineError, type ErrorCode } from '../core/error'
+export type {
+  AbortSignalLike,
+  ClientOptions,
+  ClientState,
+  CloseReason,
+  Credentials,
+  Listener,
+  News,
+  RequestOptions,
+} from '../core/options'
 export { detectHost } from '../host/detect'
 export { myHost, qqHost, ttHost, uniHost, wxHost } from '../host/mini'
 export { webHost } from '../host/web'

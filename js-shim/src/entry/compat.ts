@@ -1,0 +1,239 @@
+/**
+ * `heartline/compat`: the classic class on the new core. A page written for the original keeps working unchanged;
+ * the original's defects do not come along.
+ */
+import { createHeartline, detectHost, HeartlineError } from './index'
+import type { HeartlineClient, HeartlineOptions, Host } from './index'
+import { readSession, signatureOf, type Jwt, type Session } from '../compat/session'
+
+export type { Jwt, Session } from '../compat/session'
+
+// Free identifier: uni-app's compiler turns `uni.showToast` into an import on H5.
+declare const uni: { showToast(options: unknown): unknown }
+
+/** What the classic constructor takes, and what was added to it. */
+export interface UniSocketPromiseOptions {
+  url: string
+  debug?: boolean
+  /** Between two attempts to connect, in milliseconds. */
+  reConnectTime?: number
+  /** Between two heartbeats, in milliseconds. */
+  heartTime?: number
+  /**
+   * Who the user is: `getUser()` gives `{ user_id, socket_token }`. The original imported a module of the project
+   * for this. Without the option: the static `UniSocketPromise.jwt`, then `getApp().globalData.jwt`, then a global `jwt`.
+   */
+  jwt?: Jwt
+  /** What stands before the user's id at login; 'user' by default. */
+  role?: string
+  /** The toast after each login; false for none. */
+  toast?: string | false
+  /** The platform, if it is not to be found at run time. */
+  host?: Host
+  /** Further options of the modern client, such as `wasm`. */
+  client?: Partial<HeartlineOptions>
+}
+
+/** The classic options with their defaults. `url` may be changed at any time: each dial reads it. */
+export interface UniSocketPromiseConfig extends UniSocketPromiseOptions {
+  debug: boolean
+  reConnectTime: number
+  heartTime: number
+  role: string
+  toast: string | false
+}
+
+/** What a classic page's `_close` may pass: the options of `uni.closeSocket`. */
+export interface CloseOption {
+  code?: number
+  reason?: string
+  success?(result: { errMsg: string }): void
+  complete?(result: { errMsg: string }): void
+}
+
+/** What a reply's `data` looks like. */
+export interface ReplyData {
+  error: number
+  body?: any
+  [field: string]: any
+}
+
+/** Who the user is, is looked up at least this often; changes take effect within this time. */
+const IDENTITY_POLL_MS = 1000
+/** `getApp()` is not there yet in `onLaunch`: a first look soon after. */
+const FIRST_POLL_MS = 100
+
+export class UniSocketPromise {
+  /** For all instances without a `jwt` of their own. */
+  static jwt: Jwt | undefined
+
+  readonly config: UniSocketPromiseConfig
+
+  private readonly client!: HeartlineClient
+  private readonly host!: Host
+  private looping = false
+  private present = false
+  private signature: string | undefined
+  private cancelPoll: (() => void) | undefined
+
+  constructor(options: UniSocketPromiseOptions) {
+    this.config = Object.assign(
+      { debug: false, reConnectTime: 5000, heartTime: 60000, role: 'user', toast: '上线成功' },
+      options,
+    )
+    const { config } = this
+    const platform = config.host || detectHost()
+    const host: Host = Object.create(platform)
+    host.connect = (url, connectOptions, events) => {
+      // Somebody may have logged out since the last look: ask once more before the dial.
+      this.checkIdentity()
+      if (this.present) return platform.connect(url, connectOptions, events)
+      return { send: (_text, done) => done('not-sent'), close() {} }
+    }
+    const client = createHeartline(
+      Object.assign({}, config.client, {
+        url: () => config.url,
+        host,
+        debug: config.debug,
+        reconnectTime: config.reConnectTime,
+        heartbeatMs: config.heartTime,
+        credentials: () => this.credentials(),
+      }),
+    )
+    // Not enumerable: Vue 2 would walk into the client if a page keeps this object in its `data`.
+    Object.defineProperty(this, 'client', { value: client })
+    Object.defineProperty(this, 'host', { value: host })
+    client.listen('login', () => this.toast())
+    client.listen('disconnect', () => {
+      if (!this.looping) client.stop()
+    })
+  }
+
+  /** A socket is being dialled or is open. */
+  get IsConnected(): boolean {
+    return this.client.isConnected
+  }
+
+  /** The socket is open. */
+  get IsOpen(): boolean {
+    return this.client.isOpen
+  }
+
+  /** Logged in on the open socket. */
+  get IsLogin(): boolean {
+    return this.client.isLogin
+  }
+
+  /** Resolves once the core has been loaded. Nothing needs to wait for it. */
+  get loaded(): Promise<void> {
+    return this.client.loaded
+  }
+
+  /** Dials once, now; `success` is called when the socket is open. Without `_connectionLoop` a lost line stays lost. */
+  initSocket(success?: () => void): void {
+    if (success) this.whenOpen(success)
+    this.begin()
+  }
+
+  /** Keeps a line from now on. A second call changes nothing. */
+  _connectionLoop(): void {
+    this.looping = true
+    this.begin()
+  }
+
+  /** Asks the server; resolves with the reply's `data` when its `error` is 0, else rejects with it. Settles always. */
+  _send(event: string, data?: unknown): Promise<ReplyData> {
+    return (this.client.request(event, data, { beforeLogin: true }) as Promise<ReplyData>).then(undefined, (error) => {
+      throw classicFailure(error)
+    })
+  }
+
+  /** Closes the socket. A running loop brings it back after `reConnectTime`; `destroy` closes for good. */
+  _close(option?: CloseOption): void {
+    if (this.looping) this.client.disconnect()
+    else this.client.stop()
+    const result = { errMsg: 'closeSocket:ok' }
+    if (option && option.success) option.success(result)
+    if (option && option.complete) option.complete(result)
+  }
+
+  /** `callback` gets each message of this event, whole. It replaces the event's former callback. */
+  on(event: string, callback: (message: any) => void): void {
+    this.client.on(event, (message: any) => callback(message), { replace: true })
+  }
+
+  /** Removes the event's callback. */
+  uninstall(event: string): void {
+    this.client.off(event)
+  }
+
+  /** Closes for ever and lets everything go. */
+  destroy(): void {
+    this.looping = false
+    if (this.cancelPoll) this.cancelPoll()
+    this.cancelPoll = undefined
+    this.client.destroy()
+  }
+
+  private begin(): void {
+    this.checkIdentity()
+    this.client.start()
+    if (!this.cancelPoll) this.poll(FIRST_POLL_MS)
+  }
+
+  private poll(ms: number): void {
+    this.cancelPoll = this.host.setTimer(ms, () => {
+      this.checkIdentity()
+      this.poll(Math.min(IDENTITY_POLL_MS, this.config.reConnectTime))
+    })
+  }
+
+  /** Tells the client when somebody else, or nobody, is logged in to the app. */
+  private checkIdentity(): void {
+    const session = this.session()
+    const signature = signatureOf(session)
+    if (signature === this.signature) return
+    this.signature = signature
+    this.present = session.isLogin
+    this.client.identity(session.isLogin)
+  }
+
+  private session(): Session {
+    return readSession(this.config.jwt || (this.constructor as typeof UniSocketPromise).jwt)
+  }
+
+  private credentials(): Promise<{ u: string; token: string } | null> {
+    return Promise.resolve(this.session().user).then((user) => {
+      if (!user || user.user_id === undefined || user.user_id === null || !user.socket_token) return null
+      return { u: `${this.config.role}:${user.user_id}`, token: String(user.socket_token) }
+    })
+  }
+
+  private toast(): void {
+    const { toast } = this.config
+    if (!toast) return
+    try {
+      uni.showToast({ title: toast, icon: 'none', duration: 2000 })
+    } catch (_) {
+      // No uni, or no page to show it on: the line is up all the same.
+    }
+  }
+
+  private whenOpen(success: () => void): void {
+    if (this.client.isOpen) return success()
+    const stop = this.client.listen('state', () => {
+      if (!this.client.isOpen) return
+      stop()
+      success()
+    })
+  }
+}
+
+export default UniSocketPromise
+
+/** What a classic page's `catch` expects: the reply's data; or, when there was none, an error of the same shape. */
+function classicFailure(error: unknown): unknown {
+  if (!(error instanceof HeartlineError)) return error
+  if (error.code === 'refused') return error.data
+  return Object.assign(error, { error: 1, body: error.message })
+}
