@@ -1,7 +1,8 @@
 //! The numbers of the boundary. `js-shim/src/core/codes.ts` carries the same names and numbers; its test reads
 //! this file, so the two cannot drift apart.
 //!
-//! Each constant's comment names the numbers that travel with it.
+//! Each constant's comment names the numbers that travel with it, 32 bits each. "None" is the largest, -1 in JavaScript.
+//! A request's number is the core's id of it: a client that asks more than 2^32 times must be made anew.
 
 #![allow(missing_docs)] // The comments below document groups and arguments.
 
@@ -11,7 +12,7 @@ pub const IN_STOP: u32 = 1;
 pub const IN_DISCONNECT: u32 = 2;
 pub const IN_DESTROY: u32 = 3;
 pub const IN_IDENTITY: u32 = 4; // present
-pub const IN_REQUEST: u32 = 5; // id, timeout ms (0: default), bytes, queue key (-1: do not queue)
+pub const IN_REQUEST: u32 = 5; // id, timeout ms (0: default), bytes, queue key (none: do not queue)
 pub const IN_REQUEST_EARLY: u32 = 6; // the same, not waiting for the login
 pub const IN_CANCEL: u32 = 7; // id
 pub const IN_UNLISTEN: u32 = 8; // listener
@@ -23,7 +24,7 @@ pub const IN_PUSH: u32 = 13; // epoch, event, body
 pub const IN_OTHER: u32 = 14; // epoch
 pub const IN_SEND_FAILED: u32 = 15; // epoch, id, unknown (0: it certainly never left)
 pub const IN_FAILED: u32 = 16; // epoch
-pub const IN_CLOSED: u32 = 17; // epoch, code (-1: none), advised delay ms (-1: none)
+pub const IN_CLOSED: u32 = 17; // epoch, code (or none), advised delay ms (or none)
 pub const IN_NETWORK: u32 = 18; // online
 pub const IN_VISIBILITY: u32 = 19; // visible
 pub const IN_TIMEOUT: u32 = 20;
@@ -39,10 +40,10 @@ pub const OUT_REQUEST: u32 = 6; // epoch, id
 pub const OUT_SETTLE: u32 = 7; // id, fate, its argument
 pub const OUT_DELIVER: u32 = 8; // listener, body
 pub const OUT_RELEASE: u32 = 9; // body
-pub const OUT_PHASE: u32 = 10; // phase, then for waiting: attempt, until (-1: a signal); for closed: reason, code
+pub const OUT_PHASE: u32 = 10; // phase, then for waiting: attempt, in how many ms (none: a signal); for closed: reason, code
 pub const OUT_LOGGED_IN: u32 = 11; // body, again
 pub const OUT_LOGIN_REFUSED: u32 = 12; // body
-pub const OUT_DISCONNECTED: u32 = 13; // reason, code (-1: none)
+pub const OUT_DISCONNECTED: u32 = 13; // reason, code (or none)
 pub const OUT_OUTBOX_DROPPED: u32 = 14; // id, drop reason
 
 // Fates of a request.

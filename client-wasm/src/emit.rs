@@ -4,7 +4,8 @@
 //! call the client inside its callbacks.
 
 use heartline_client_core::{
-    Client, ClientEvent, CloseReason, DropReason, NotSent, Outgoing, Output, Phase, RequestError, WaitReason,
+    Client, ClientEvent, CloseReason, DropReason, Millis, NotSent, Outgoing, Output, Phase,
+    RequestError, WaitReason,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -13,42 +14,42 @@ use crate::codes;
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = heartlineEmit)]
-    fn emit(instance: u32, kind: u32, a: f64, b: f64, c: f64);
+    fn emit(instance: u32, kind: u32, a: u32, b: u32, c: u32);
 }
 
 /// Emits every output that waits.
-pub(crate) fn all(instance: u32, client: &mut Client) {
+pub(crate) fn all(instance: u32, client: &mut Client, now: Millis) {
     while let Some(output) = client.poll_output() {
-        let (kind, [a, b, c]) = numbers(output);
+        let (kind, [a, b, c]) = numbers(output, now);
         emit(instance, kind, a, b, c);
     }
 }
 
-fn numbers(output: Output) -> (u32, [f64; 3]) {
+fn numbers(output: Output, now: Millis) -> (u32, [u32; 3]) {
     match output {
         Output::Open { epoch } => (codes::OUT_OPEN, one(epoch.0)),
         Output::Close { epoch, code } => (codes::OUT_CLOSE, two(epoch.0, code)),
-        Output::Credentials { epoch, id } => (codes::OUT_CREDENTIALS, [epoch.0.into(), id.0 as f64, 0.0]),
+        Output::Credentials { epoch, id } => (codes::OUT_CREDENTIALS, [epoch.0, id.0 as u32, 0]),
         Output::Send { epoch, message } => {
             let (kind, b) = message_numbers(message);
-            (kind, [epoch.0.into(), b, 0.0])
+            (kind, [epoch.0, b, 0])
         }
         Output::Settle { id, result } => {
             let (fate, argument) = fate(result);
-            (codes::OUT_SETTLE, [id.0 as f64, fate.into(), argument.into()])
+            (codes::OUT_SETTLE, [id.0 as u32, fate, argument])
         }
         Output::Deliver { listener, body } => (codes::OUT_DELIVER, two(listener.0, body.0)),
         Output::Release { body } => (codes::OUT_RELEASE, one(body.0)),
-        Output::Event(event) => event_numbers(event),
+        Output::Event(event) => event_numbers(event, now),
     }
 }
 
-fn message_numbers(message: Outgoing) -> (u32, f64) {
+fn message_numbers(message: Outgoing) -> (u32, u32) {
     match message {
-        Outgoing::Login { id } => (codes::OUT_LOGIN, id.0 as f64),
-        Outgoing::Ping { id } => (codes::OUT_PING, id.0 as f64),
-        Outgoing::Pong { token } => (codes::OUT_PONG, token.0.into()),
-        Outgoing::Request { id } => (codes::OUT_REQUEST, id.0 as f64),
+        Outgoing::Login { id } => (codes::OUT_LOGIN, id.0 as u32),
+        Outgoing::Ping { id } => (codes::OUT_PING, id.0 as u32),
+        Outgoing::Pong { token } => (codes::OUT_PONG, token.0),
+        Outgoing::Request { id } => (codes::OUT_REQUEST, id.0 as u32),
     }
 }
 
@@ -80,62 +81,73 @@ fn dropped(reason: DropReason) -> u32 {
     }
 }
 
-fn event_numbers(event: ClientEvent) -> (u32, [f64; 3]) {
+fn event_numbers(event: ClientEvent, now: Millis) -> (u32, [u32; 3]) {
     match event {
-        ClientEvent::Phase(phase) => (codes::OUT_PHASE, phase_numbers(phase)),
+        ClientEvent::Phase(phase) => (codes::OUT_PHASE, phase_numbers(phase, now)),
         ClientEvent::LoggedIn { body, again } => (codes::OUT_LOGGED_IN, two(body.0, again)),
         ClientEvent::LoginRefused { body } => (codes::OUT_LOGIN_REFUSED, one(body.0)),
         ClientEvent::Disconnected { reason } => {
             let (reason, code) = close_numbers(reason);
-            (codes::OUT_DISCONNECTED, [reason.into(), code, 0.0])
+            (codes::OUT_DISCONNECTED, [reason, code, 0])
         }
         ClientEvent::OutboxDropped { id, reason } => {
-            (codes::OUT_OUTBOX_DROPPED, [id.0 as f64, dropped(reason).into(), 0.0])
+            (codes::OUT_OUTBOX_DROPPED, [id.0 as u32, dropped(reason), 0])
         }
     }
 }
 
 /// The phase's code and what belongs to it.
-pub(crate) fn phase_numbers(phase: Phase) -> [f64; 3] {
+pub(crate) fn phase_numbers(phase: Phase, now: Millis) -> [u32; 3] {
     match phase {
         Phase::Idle => one(codes::PHASE_IDLE),
         Phase::Connecting => one(codes::PHASE_CONNECTING),
         Phase::Open => one(codes::PHASE_OPEN),
         Phase::LoggingIn => one(codes::PHASE_LOGGING_IN),
         Phase::Ready => one(codes::PHASE_READY),
-        Phase::Waiting { attempt, until, reason } => {
+        Phase::Waiting {
+            attempt,
+            until,
+            reason,
+        } => {
             let phase = match reason {
                 WaitReason::Backoff => codes::PHASE_WAITING_BACKOFF,
                 WaitReason::Advised => codes::PHASE_WAITING_ADVISED,
                 WaitReason::Network => codes::PHASE_WAITING_NETWORK,
             };
-            [phase.into(), attempt.into(), until.map_or(codes::NONE, |at| at.0 as f64)]
+            [
+                phase,
+                attempt,
+                until.map_or(NONE, |at| at.0.saturating_sub(now.0) as u32),
+            ]
         }
         Phase::Parked => one(codes::PHASE_PARKED),
         Phase::Closed { reason } => {
             let (reason, code) = close_numbers(reason);
-            [codes::PHASE_CLOSED.into(), reason.into(), code]
+            [codes::PHASE_CLOSED, reason, code]
         }
     }
 }
 
-fn close_numbers(reason: CloseReason) -> (u32, f64) {
+fn close_numbers(reason: CloseReason) -> (u32, u32) {
     match reason {
-        CloseReason::Asked => (codes::CLOSE_ASKED, codes::NONE),
-        CloseReason::LoggedOut => (codes::CLOSE_LOGGED_OUT, codes::NONE),
-        CloseReason::DialFailed => (codes::CLOSE_DIAL_FAILED, codes::NONE),
-        CloseReason::DialTimedOut => (codes::CLOSE_DIAL_TIMED_OUT, codes::NONE),
-        CloseReason::Remote { code } => (codes::CLOSE_REMOTE, code.map_or(codes::NONE, f64::from)),
-        CloseReason::Dead => (codes::CLOSE_DEAD, codes::NONE),
-        CloseReason::Error => (codes::CLOSE_ERROR, codes::NONE),
-        CloseReason::Offline => (codes::CLOSE_OFFLINE, codes::NONE),
+        CloseReason::Asked => (codes::CLOSE_ASKED, NONE),
+        CloseReason::LoggedOut => (codes::CLOSE_LOGGED_OUT, NONE),
+        CloseReason::DialFailed => (codes::CLOSE_DIAL_FAILED, NONE),
+        CloseReason::DialTimedOut => (codes::CLOSE_DIAL_TIMED_OUT, NONE),
+        CloseReason::Remote { code } => (codes::CLOSE_REMOTE, code.map_or(NONE, u32::from)),
+        CloseReason::Dead => (codes::CLOSE_DEAD, NONE),
+        CloseReason::Error => (codes::CLOSE_ERROR, NONE),
+        CloseReason::Offline => (codes::CLOSE_OFFLINE, NONE),
     }
 }
 
-fn one(a: u32) -> [f64; 3] {
-    [a.into(), 0.0, 0.0]
+fn one(a: u32) -> [u32; 3] {
+    [a, 0, 0]
 }
 
-fn two(a: u32, b: impl Into<f64>) -> [f64; 3] {
-    [a.into(), b.into(), 0.0]
+fn two(a: u32, b: impl Into<u32>) -> [u32; 3] {
+    [a, b.into(), 0]
 }
+
+/// "None", where a number may be missing.
+const NONE: u32 = u32::MAX;

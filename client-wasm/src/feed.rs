@@ -1,8 +1,8 @@
 //! Numbers in: one call per input, answered with the next deadline.
 
 use heartline_client_core::{
-    ApiMisuse, Client, Epoch, EventId, Incoming, Input, ListenerId, PayloadRef, RequestId, RequestOptions,
-    SendOutcome, Unsent,
+    ApiMisuse, Client, Epoch, EventId, Incoming, Input, ListenerId, PayloadRef, RequestId,
+    RequestOptions, SendOutcome, Unsent,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -13,7 +13,7 @@ use crate::{codes, emit, report};
 ///
 /// Every output is emitted before this returns; the driver acts on them afterwards.
 #[wasm_bindgen]
-pub fn feed(instance: u32, kind: u32, now: f64, a: f64, b: f64, c: f64, d: f64) -> f64 {
+pub fn feed(instance: u32, kind: u32, now: f64, a: u32, b: u32, c: u32, d: u32) -> f64 {
     match input(kind, a, b, c, d) {
         Some(input) => handle(instance, now, input),
         None => report::misuse(codes::MISUSE_NO_SUCH_INPUT),
@@ -30,14 +30,18 @@ pub fn next_request(instance: u32) -> f64 {
 pub(crate) fn handle(instance: u32, now: f64, input: Input<'_>) -> f64 {
     let answer = with(instance, |client| {
         let outcome = client.handle(millis(now), input);
-        emit::all(instance, client);
+        emit::all(instance, client, millis(now));
         match outcome {
             Ok(()) => deadline(client),
             Err(misuse) => misuse_code(misuse),
         }
     });
     let answer = answer.unwrap_or(codes::MISUSE_NO_SUCH_CLIENT);
-    if answer < codes::NONE { report::misuse(answer) } else { answer }
+    if answer < codes::NONE {
+        report::misuse(answer)
+    } else {
+        answer
+    }
 }
 
 pub(crate) fn misuse_code(misuse: ApiMisuse) -> f64 {
@@ -55,56 +59,83 @@ fn deadline(client: &Client) -> f64 {
     client.poll_timeout().map_or(codes::NONE, |at| at.0 as f64)
 }
 
-fn input(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Input<'static>> {
-    let epoch = Epoch(a as u32);
+fn input(kind: u32, a: u32, b: u32, c: u32, d: u32) -> Option<Input<'static>> {
+    let epoch = Epoch(a);
     let frame = |frame| Input::Frame { epoch, frame };
     Some(match kind {
         codes::IN_START => Input::Start,
         codes::IN_STOP => Input::Stop,
         codes::IN_DISCONNECT => Input::Disconnect,
         codes::IN_DESTROY => Input::Destroy,
-        codes::IN_IDENTITY => Input::Identity { present: a != 0.0 },
+        codes::IN_IDENTITY => Input::Identity { present: a != 0 },
         codes::IN_REQUEST => request(a, b, c, d, false),
         codes::IN_REQUEST_EARLY => request(a, b, c, d, true),
         codes::IN_CANCEL => Input::Cancel { id: id(a) },
-        codes::IN_UNLISTEN => Input::Unlisten { listener: ListenerId(a as u32) },
-        codes::IN_CREDENTIALS => Input::Credentials { id: id(a), ready: b != 0.0 },
+        codes::IN_UNLISTEN => Input::Unlisten {
+            listener: ListenerId(a),
+        },
+        codes::IN_CREDENTIALS => Input::Credentials {
+            id: id(a),
+            ready: b != 0,
+        },
         codes::IN_OPENED => Input::Opened { epoch },
-        codes::IN_REPLY => frame(Incoming::Reply { id: id(b), ok: c != 0.0, body: payload(d) }),
+        codes::IN_REPLY => frame(Incoming::Reply {
+            id: id(b),
+            ok: c != 0,
+            body: payload(d),
+        }),
         codes::IN_PING => frame(Incoming::Ping { token: payload(b) }),
-        codes::IN_PUSH => frame(Incoming::Push { event: EventId(b as u32), body: payload(c) }),
+        codes::IN_PUSH => frame(Incoming::Push {
+            event: EventId(b),
+            body: payload(c),
+        }),
         codes::IN_OTHER => frame(Incoming::Other),
-        codes::IN_SEND_FAILED => Input::SendFailed { epoch, id: id(b), outcome: outcome(c) },
+        codes::IN_SEND_FAILED => Input::SendFailed {
+            epoch,
+            id: id(b),
+            outcome: outcome(c),
+        },
         codes::IN_FAILED => Input::Failed { epoch },
-        codes::IN_CLOSED => {
-            Input::Closed { epoch, code: known(b).map(|code| code as u16), retry_after_ms: known(c) }
-        }
-        codes::IN_NETWORK => Input::Network { online: a != 0.0 },
-        codes::IN_VISIBILITY => Input::Visibility { visible: a != 0.0 },
+        codes::IN_CLOSED => Input::Closed {
+            epoch,
+            code: known(b).map(|code| code as u16),
+            retry_after_ms: known(c),
+        },
+        codes::IN_NETWORK => Input::Network { online: a != 0 },
+        codes::IN_VISIBILITY => Input::Visibility { visible: a != 0 },
         codes::IN_TIMEOUT => Input::Timeout,
         _ => return None,
     })
 }
 
-fn request(a: f64, b: f64, c: f64, d: f64, before_login: bool) -> Input<'static> {
+fn request(a: u32, b: u32, c: u32, d: u32, before_login: bool) -> Input<'static> {
     let unsent = known(d).map_or(Unsent::Fail, |key| Unsent::Queue { key });
-    let options = RequestOptions { timeout_ms: b as u32, unsent, before_login, bytes: c as u32 };
+    let options = RequestOptions {
+        timeout_ms: b,
+        unsent,
+        before_login,
+        bytes: c,
+    };
     Input::Request { id: id(a), options }
 }
 
-fn outcome(unknown: f64) -> SendOutcome {
-    if unknown != 0.0 { SendOutcome::Unknown } else { SendOutcome::NotSent }
+fn outcome(unknown: u32) -> SendOutcome {
+    if unknown != 0 {
+        SendOutcome::Unknown
+    } else {
+        SendOutcome::NotSent
+    }
 }
 
-fn id(number: f64) -> RequestId {
-    RequestId(number as u64)
+fn id(number: u32) -> RequestId {
+    RequestId(number.into())
 }
 
-fn payload(number: f64) -> PayloadRef {
-    PayloadRef(number as u32)
+fn payload(number: u32) -> PayloadRef {
+    PayloadRef(number)
 }
 
-/// -1 stands for "not known" where a number may be missing.
-fn known(number: f64) -> Option<u32> {
-    (number >= 0.0).then_some(number as u32)
+/// The largest number (-1 in JavaScript) stands for "not known" where a number may be missing.
+fn known(number: u32) -> Option<u32> {
+    (number != u32::MAX).then_some(number)
 }

@@ -26,7 +26,5 @@ pub use alarm::alarm;
 pub use feed::{feed, next_request};
 pub use names::{intern, listen, named_push, unlisten_pattern};
 pub use options::option;
-#[cfg(feature = "crash")]
-pub use registry::crash;
 pub use registry::{create, discard};
 pub use report::{diagnostics, snapshot};

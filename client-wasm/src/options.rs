@@ -15,8 +15,12 @@ thread_local! {
 #[wasm_bindgen]
 pub fn option(key: u32, value: u32) {
     DRAFT.with_borrow_mut(|config| match key {
-        codes::OPTION_RECONNECT_MIN_MS => config.backoff = jitter(config.backoff, Some(value), None),
-        codes::OPTION_RECONNECT_MAX_MS => config.backoff = jitter(config.backoff, None, Some(value)),
+        codes::OPTION_RECONNECT_MIN_MS => {
+            config.backoff = jitter(config.backoff, Some(value), None)
+        }
+        codes::OPTION_RECONNECT_MAX_MS => {
+            config.backoff = jitter(config.backoff, None, Some(value))
+        }
         codes::OPTION_RECONNECT_FIXED_MS => config.backoff = Backoff::Fixed { delay_ms: value },
         codes::OPTION_DIAL_TIMEOUT_MS => config.dial_timeout_ms = value,
         codes::OPTION_LOGIN_TIMEOUT_MS => config.login_timeout_ms = value,
@@ -47,5 +51,8 @@ fn jitter(former: Backoff, min: Option<u32>, max: Option<u32>) -> Backoff {
         Backoff::Fixed { delay_ms } => (delay_ms, delay_ms),
     };
     let min_ms = min.unwrap_or(former_min);
-    Backoff::Jitter { min_ms, max_ms: max.unwrap_or(former_max).max(min_ms) }
+    Backoff::Jitter {
+        min_ms,
+        max_ms: max.unwrap_or(former_max).max(min_ms),
+    }
 }

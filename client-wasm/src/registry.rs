@@ -45,13 +45,6 @@ pub fn discard(instance: u32) {
     });
 }
 
-/// Panics, as a bug would.
-#[cfg(feature = "crash")]
-#[wasm_bindgen]
-pub fn crash() {
-    panic!("asked to");
-}
-
 /// Runs `work` on a client; `None` when there is no such client.
 pub(crate) fn with<T>(instance: u32, work: impl FnOnce(&mut Client) -> T) -> Option<T> {
     CLIENTS.with_borrow_mut(|clients| clients.get_mut(instance as usize)?.as_mut().map(work))

@@ -5,52 +5,51 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::registry::with;
+use crate::registry::{millis, with};
 use crate::{codes, emit};
 
 /// Where a client stands.
 #[derive(Serialize)]
 struct Status {
-    version: &'static str,
-    phase: u32,
-    connected: bool,
-    open: bool,
-    login: bool,
-    next_timer: Option<&'static str>,
+    /// Its `PHASE_*` code and the two numbers that go with it.
+    phase: [u32; 3],
     next_request: u32,
+    next_timer: Option<&'static str>,
 }
 
 /// Where a client stands, as a line of JSON for a bug report; empty when there is no such client.
 #[wasm_bindgen]
-pub fn diagnostics(instance: u32) -> String {
-    let status = with(instance, |client| {
-        let phase = client.phase();
-        Status {
-            version: env!("CARGO_PKG_VERSION"),
-            phase: emit::phase_numbers(phase)[0] as u32,
-            connected: phase.is_connected(),
-            open: phase.is_open(),
-            login: phase.is_login(),
-            next_timer: client.next_timeout_reason(),
-            next_request: client.next_request_id().0 as u32,
-        }
+pub fn diagnostics(instance: u32, now: f64) -> String {
+    let status = with(instance, |client| Status {
+        phase: emit::phase_numbers(client.phase(), millis(now)),
+        next_request: client.next_request_id().0 as u32,
+        next_timer: client.next_timeout_reason(),
     });
     // A struct of numbers and fixed strings always serializes.
-    status.and_then(|status| serde_json::to_string(&status).ok()).unwrap_or_default()
+    status
+        .and_then(|status| serde_json::to_string(&status).ok())
+        .unwrap_or_default()
 }
 
 /// The phase and its two numbers (see `OUT_PHASE`), as an array; null when there is no such client.
 #[wasm_bindgen]
-pub fn snapshot(instance: u32) -> JsValue {
-    let numbers = with(instance, |client| emit::phase_numbers(client.phase()));
-    numbers.and_then(|numbers| serde_wasm_bindgen::to_value(&numbers).ok()).unwrap_or(JsValue::NULL)
+pub fn snapshot(instance: u32, now: f64) -> JsValue {
+    let numbers = with(instance, |client| {
+        emit::phase_numbers(client.phase(), millis(now))
+    });
+    numbers
+        .and_then(|numbers| serde_wasm_bindgen::to_value(&numbers).ok())
+        .unwrap_or(JsValue::NULL)
 }
 
 /// Says on the console that the driver, not the app, broke a rule; hands the code on.
 pub(crate) fn misuse(code: f64) -> f64 {
     // After `Destroy` late news of sockets is normal.
     if code != codes::MISUSE_DESTROYED {
-        web_sys::console::warn_2(&JsValue::from_str("heartline: driver misuse"), &JsValue::from_f64(code));
+        web_sys::console::warn_2(
+            &JsValue::from_str("heartline: driver misuse"),
+            &JsValue::from_f64(code),
+        );
     }
     code
 }

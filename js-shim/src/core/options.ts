@@ -1,0 +1,82 @@
+/** What an app tells the client, and what the client tells an app. Types only. */
+import type { ConnectOptions, Host } from '../types'
+import type { CLOSE, OptionName } from './codes'
+import type { HeartlineError } from './error'
+
+export interface Credentials {
+  u: string
+  token: string
+}
+
+type Maybe<T> = T | null | undefined
+
+/** Every duration is in milliseconds; what is left out has the core's default. */
+export interface ClientOptions extends Partial<Record<OptionName, number>> {
+  /** Asked before each dial when it is a function. */
+  url: string | (() => string)
+  host: Host
+  /** Asked before each login. Null: nobody is logged in. */
+  credentials?: () => Maybe<Credentials> | Promise<Maybe<Credentials>>
+  /** Where the module is: a path in the package (mini-programs), an address (H5) or its bytes. Else the JavaScript build. */
+  wasm?: string | ArrayBuffer | Uint8Array | false
+  connectOptions?: ConnectOptions
+  /** The bounds of the delay between attempts. */
+  reconnect?: { minMs?: number; maxMs?: number }
+  /** What a callback of the app threw. Without it, it goes to the console. */
+  onListenerError?(error: unknown): void
+  /** True: each step goes to the console; or a function that takes the lines. Tokens are never told. */
+  debug?: boolean | ((line: string) => void)
+}
+
+export type CloseReason = (typeof CLOSE)[number] | 'failed'
+
+export interface ClientState {
+  phase: 'idle' | 'connecting' | 'open' | 'loggingIn' | 'ready' | 'waiting' | 'parked' | 'closed'
+  /** Waiting: which attempt comes next, from 1. */
+  attempt?: number
+  /** Waiting: how long; absent where it waits for a signal. */
+  retryInMs?: number
+  /** Waiting: the same as a moment of `Date.now()`. */
+  until?: number
+  /** Waiting: `backoff`, `advised` or `network`. Closed: why. */
+  reason?: CloseReason | 'backoff' | 'advised' | 'network'
+  /** Closed by the peer: its close code. */
+  code?: number
+}
+
+/** As much of an AbortSignal as is needed. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  addEventListener?(type: 'abort', listener: () => void): void
+  removeEventListener?(type: 'abort', listener: () => void): void
+}
+
+export interface RequestOptions {
+  timeoutMs?: number
+  signal?: AbortSignalLike
+  /** Keep it until the line is ready. A text: of those with the same text only the latest is kept. */
+  queue?: boolean | string
+  /** Needs only an open socket, not a login. */
+  beforeLogin?: boolean
+}
+
+/** A push: the whole message. */
+export type Listener = (message: any) => void
+
+/** The news of the line itself. */
+export interface News {
+  state: ClientState
+  /** `again`: not the first login of this client. `data` is the reply's. */
+  login: { again: boolean; data: any }
+  /** The reply's data. */
+  loginRefused: any
+  disconnect: { reason: CloseReason; code?: number }
+  /** A queued request was dropped; its promise is rejected as well. */
+  outboxDropped: { event: string; reason: string }
+  /** The core failed. The client settles every promise and starts afresh, unless `final`. */
+  fatal: { error: unknown; final: boolean }
+  /** The module could not be loaded: the JavaScript build is used. */
+  fallback: { loader: string; error: unknown }
+}
+
+export type { HeartlineError }
