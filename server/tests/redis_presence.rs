@@ -447,6 +447,99 @@ fn what_a_crashed_server_left_is_swept_exactly() {
 }
 
 #[test]
+fn a_number_that_somebody_else_took_is_given_up() {
+    let stage = Stage::new();
+    let number = stage.login("user:6");
+    stage.settle();
+    let old = stage.redis.run::<String>("SRANDMEMBER heartline:servers");
+    // As after a long freeze: our lease ran out, was swept, and another server drew the same number.
+    stage
+        .redis
+        .run::<()>(&format!("SET heartline:server:{old} somebody-else"));
+    eventually(
+        "another number",
+        Duration::from_secs(5),
+        || stage.redis.run::<i64>("SCARD heartline:servers"),
+        |n| *n == 2,
+    );
+    stage
+        .redis
+        .run::<()>(&format!("DEL heartline:server:{old}"));
+    eventually(
+        "the old number is swept",
+        Duration::from_secs(10),
+        || stage.redis.run::<i64>("SCARD heartline:servers"),
+        |n| *n == 1,
+    );
+    let members: BTreeSet<u64> = stage.redis.run("SMEMBERS user:6");
+    assert_eq!(members.len(), 1);
+    assert!(
+        !members.contains(&number.0),
+        "the connection has a number of the new kind"
+    );
+    stage.presence.closed(number);
+    stage.keys_become(&[]);
+}
+
+#[test]
+fn a_user_with_only_the_documented_rights_suffices() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/redis.md");
+    let page = std::fs::read_to_string(page).expect("docs/redis.md");
+    let commands = page
+        .rsplit_once("`GET SET")
+        .and_then(|(_, rest)| rest.split_once('`'))
+        .expect("a list")
+        .0;
+    let rights: String = commands
+        .split_whitespace()
+        .map(|command| format!(" +{}", command.to_lowercase()))
+        .collect();
+    let redis = Redis::start();
+    redis.run::<()>(&format!(
+        "ACL SETUSER heart on >beat -@all +evalsha +script|load +ping +get +set{rights} ~p_fd:* ~p_user:* ~p_probe:* \
+         ~p_online:* ~p_active:* ~p_heartline:*"
+    ));
+    let mut config = redis.config("p_");
+    config.url = heartline_server::config::Secret::new(format!(
+        "redis://heart:beat@127.0.0.1:{}",
+        redis.port
+    ));
+    let presence = Presence::start(Some(&config)).expect("presence starts");
+    let number = presence.next_number();
+    presence.login(number, &user("user:6"));
+    presence.ping(number);
+    eventually(
+        "told",
+        Duration::from_secs(5),
+        || redis.classic_keys().len(),
+        |n| *n == 4,
+    );
+    // Sweeping too: a dead server's book.
+    redis.run::<()>("SADD p_heartline:servers 77");
+    redis.run::<()>("HSET p_heartline:server:77:book 1077 user:7");
+    eventually(
+        "swept",
+        Duration::from_secs(8),
+        || redis.run::<i64>("SCARD p_heartline:servers"),
+        |n| *n == 1,
+    );
+    block_on(presence.shutdown());
+    assert_eq!(redis.classic_keys(), names(&["p_active:user:6"]));
+    assert_eq!(redis.own_keys(), names(&[]));
+}
+
+#[test]
+fn a_full_redis_is_an_outage_that_ends() {
+    let stage = Stage::new();
+    stage.settle();
+    stage.redis.run::<()>("CONFIG SET maxmemory 1");
+    let number = stage.login("user:6");
+    std::thread::sleep(Duration::from_millis(500));
+    stage.redis.run::<()>("CONFIG SET maxmemory 0");
+    stage.keys_become(&[&format!("fd:{}", number.0), "user:6", "online:user:6"]);
+}
+
+#[test]
 fn a_login_storm_of_ten_thousand_is_told_within_seconds() {
     let stage = Stage::new();
     stage.settle();

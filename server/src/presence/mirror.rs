@@ -331,6 +331,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(2);
 /// Cleaning up at the end takes no longer than this.
-const LEAVE_WITHIN: Duration = Duration::from_secs(3);
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 /// Foreign keys that are logged, each once; further ones are passed over in silence.
 const MAX_REPORTED: usize = 1_000;

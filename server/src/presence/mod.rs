@@ -94,8 +94,8 @@ impl Presence {
         }
     }
 
-    /// Tells Redis what is still untold, removes everything this server wrote, and gives up its lease. Takes a
-    /// few seconds at most: what could not be removed is left to the other servers, or to the next start.
+    /// Tells Redis what is still untold, removes everything this server wrote, and gives up its lease. Takes ten
+    /// seconds at most: what could not be removed is left to the other servers, or to the next start.
     pub async fn shutdown(&self) {
         if let Some(mirror) = &self.mirror {
             mirror.shutdown().await;
