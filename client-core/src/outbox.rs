@@ -1,8 +1,6 @@
 //! What waits for the line: requests that asked to be queued, in order, within bounds of count and bytes.
 //! (Their age is a deadline like any other and lives in `pool.rs`.)
 
-use std::collections::VecDeque;
-
 use crate::RequestId;
 
 /// One request that waits.
@@ -15,10 +13,10 @@ pub(crate) struct Entry {
     pub(crate) before_login: bool,
 }
 
-/// The queue, sorted by id since ids only grow.
+/// The queue, oldest first. Linear in places: it is short, and a `VecDeque` would cost half a kilobyte more of wasm.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    entries: VecDeque<Entry>,
+    entries: Vec<Entry>,
     bytes: u64,
 }
 
@@ -33,31 +31,36 @@ impl Outbox {
 
     pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += u64::from(entry.bytes);
-        self.entries.push_back(entry);
+        self.entries.push(entry);
     }
 
     /// Removes the entry of this key. Linear in the outbox, which is short.
     pub(crate) fn take_key(&mut self, key: u32) -> Option<RequestId> {
         let at = self.entries.iter().position(|e| e.key == key)?;
-        self.take_at(at)
+        Some(self.take_at(at))
     }
 
     /// Removes the oldest.
     pub(crate) fn take_oldest(&mut self) -> Option<RequestId> {
-        self.take_at(0)
+        (!self.entries.is_empty()).then(|| self.take_at(0))
     }
 
-    /// Removes the oldest that may be sent now: any once logged in, else only those that need no login.
-    pub(crate) fn take_sendable(&mut self, logged_in: bool) -> Option<RequestId> {
-        let at = self
-            .entries
-            .iter()
-            .position(|e| logged_in || e.before_login)?;
-        self.take_at(at)
+    /// Removes what may be sent now, oldest first: all once logged in, else only what needs no login.
+    pub(crate) fn take_sendable(&mut self, logged_in: bool) -> Vec<RequestId> {
+        let mut sendable = Vec::new();
+        for entry in std::mem::take(&mut self.entries) {
+            if logged_in || entry.before_login {
+                self.bytes -= u64::from(entry.bytes);
+                sendable.push(entry.id);
+            } else {
+                self.entries.push(entry);
+            }
+        }
+        sendable
     }
 
     pub(crate) fn remove(&mut self, id: RequestId) {
-        if let Ok(at) = self.entries.binary_search_by(|e| e.id.cmp(&id)) {
+        if let Some(at) = self.entries.iter().position(|e| e.id == id) {
             self.take_at(at);
         }
     }
@@ -67,9 +70,9 @@ impl Outbox {
         self.bytes = 0;
     }
 
-    fn take_at(&mut self, at: usize) -> Option<RequestId> {
-        let entry = self.entries.remove(at)?;
+    fn take_at(&mut self, at: usize) -> RequestId {
+        let entry = self.entries.remove(at);
         self.bytes -= u64::from(entry.bytes);
-        Some(entry.id)
+        entry.id
     }
 }

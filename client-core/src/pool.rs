@@ -1,45 +1,47 @@
 //! The requests that are not settled yet, and their deadlines.
 //!
-//! Ids only grow, so the pool is a queue sorted by id: a request is found by binary search, and a settled
+//! Ids only grow, so the pool is a list sorted by id: a request is found by binary search, and a settled
 //! one leaves a gap that is swept up later. Deadlines live in a heap that may hold outdated entries; both
 //! structures are swept before more than half of them (and a small constant) is waste. Each operation
 //! costs O(log n) amortised, and memory is bounded by twice [`crate::Config::max_requests`] and a constant.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{Millis, RequestId};
+
+/// A deadline that never comes.
+pub(crate) const NEVER: Millis = Millis(u64::MAX);
 
 /// How much waste is left alone.
 const SLACK: usize = 64;
 
-/// Where an unsettled request is.
+/// Where a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In the outbox.
     Queued,
     /// Handed to the present socket.
     Sent,
+    /// Settled: a gap to be swept up.
+    Settled,
 }
 
-/// One unsettled request.
+/// One request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pending {
     pub(crate) id: RequestId,
     pub(crate) place: Place,
     /// When its present place expires.
     pub(crate) deadline: Millis,
-    /// When the caller's own timeout ends; `None` if the caller named none.
-    pub(crate) expires: Option<Millis>,
+    /// When the caller's own timeout ends; [`NEVER`] if the caller named none.
+    pub(crate) expires: Millis,
 }
 
 /// See the module's page.
 #[derive(Default)]
 pub(crate) struct Pool {
-    /// Sorted by id; `None` in the second place marks a gap.
-    slots: VecDeque<(RequestId, Option<Pending>)>,
+    /// Sorted by id.
+    slots: Vec<Pending>,
     live: usize,
     deadlines: BinaryHeap<Reverse<(Millis, RequestId)>>,
 }
@@ -56,46 +58,51 @@ impl Pool {
 
     /// Adds a request. Its id must be greater than any added before.
     pub(crate) fn add(&mut self, pending: Pending) {
-        self.slots.push_back((pending.id, Some(pending)));
+        self.slots.push(pending);
         self.live += 1;
-        self.deadlines.push(Reverse((pending.deadline, pending.id)));
-        self.sweep();
+        self.watch(pending);
     }
 
-    pub(crate) fn find(&self, id: RequestId) -> Option<&Pending> {
-        let at = self.position(id)?;
-        self.slots[at].1.as_ref()
+    /// Where a request is; one that never was here counts as settled.
+    pub(crate) fn place(&self, id: RequestId) -> Place {
+        self.position(id)
+            .map_or(Place::Settled, |at| self.slots[at].place)
     }
 
-    pub(crate) fn remove(&mut self, id: RequestId) -> Option<Pending> {
-        let at = self.position(id)?;
-        let pending = self.slots[at].1.take()?;
-        self.live -= 1;
-        self.sweep();
-        Some(pending)
+    /// Takes a request out, and says where it was. See [`Self::place`].
+    pub(crate) fn remove(&mut self, id: RequestId) -> Place {
+        let Some(at) = self.position(id) else {
+            return Place::Settled;
+        };
+        let place = std::mem::replace(&mut self.slots[at].place, Place::Settled);
+        if place != Place::Settled {
+            self.live -= 1;
+            self.sweep();
+        }
+        place
     }
 
     /// The request leaves the outbox for the socket; its time is up at `default` unless it has its own.
     pub(crate) fn mark_sent(&mut self, id: RequestId, default: Millis) {
         let Some(at) = self.position(id) else { return };
-        let Some(pending) = self.slots[at].1.as_mut() else {
-            return;
-        };
+        let pending = &mut self.slots[at];
         pending.place = Place::Sent;
-        let deadline = pending.expires.unwrap_or(default);
-        if deadline != pending.deadline {
-            pending.deadline = deadline;
-            self.deadlines.push(Reverse((deadline, id)));
-        }
-        self.sweep();
+        pending.deadline = if pending.expires == NEVER {
+            default
+        } else {
+            pending.expires
+        };
+        let pending = *pending;
+        self.watch(pending);
     }
 
-    /// Removes all requests, or all in that place, oldest first.
-    pub(crate) fn take(&mut self, place: Option<Place>) -> Vec<Pending> {
+    /// Takes out every request that is in this place, oldest first.
+    pub(crate) fn take_all(&mut self, place: Place) -> Vec<RequestId> {
         let mut taken = Vec::new();
-        for (_, slot) in &mut self.slots {
-            if slot.is_some_and(|p| place.is_none_or(|wanted| p.place == wanted)) {
-                taken.extend(slot.take());
+        for pending in &mut self.slots {
+            if pending.place == place {
+                pending.place = Place::Settled;
+                taken.push(pending.id);
             }
         }
         self.live -= taken.len();
@@ -103,10 +110,15 @@ impl Pool {
         taken
     }
 
-    /// Removes one request whose deadline has come.
+    /// Takes out one request whose deadline has come, as it was.
     pub(crate) fn take_due(&mut self, now: Millis) -> Option<Pending> {
         let &Reverse((at, id)) = self.deadlines.peek()?;
-        if at > now { None } else { self.remove(id) }
+        if at > now {
+            return None;
+        }
+        let pending = self.slots[self.position(id)?];
+        self.remove(id);
+        Some(pending)
     }
 
     /// The earliest deadline.
@@ -115,29 +127,37 @@ impl Pool {
     }
 
     fn position(&self, id: RequestId) -> Option<usize> {
-        self.slots
-            .binary_search_by(|(other, _)| other.cmp(&id))
-            .ok()
+        let at = self.slots.partition_point(|pending| pending.id < id);
+        (at < self.slots.len() && self.slots[at].id == id).then_some(at)
+    }
+
+    /// A request has a new deadline.
+    fn watch(&mut self, pending: Pending) {
+        self.deadlines.push(Reverse((pending.deadline, pending.id)));
+        self.sweep();
     }
 
     /// Restores: the heap's top is in force, and waste is bounded.
     fn sweep(&mut self) {
         if self.slots.len() > 2 * self.live + SLACK {
-            self.slots.retain(|(_, slot)| slot.is_some());
+            self.slots.retain(|pending| pending.place != Place::Settled);
         }
         if self.deadlines.len() > 2 * self.live + SLACK {
-            self.deadlines.clear();
-            self.deadlines.extend(
-                self.slots
-                    .iter()
-                    .filter_map(|(id, slot)| slot.as_ref().map(|p| Reverse((p.deadline, *id)))),
-            );
+            let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
+            deadlines.retain(|&Reverse(entry)| self.is_in_force(entry));
+            self.deadlines = deadlines.into();
         }
-        while let Some(&Reverse((at, id))) = self.deadlines.peek() {
-            if self.find(id).is_some_and(|p| p.deadline == at) {
-                break;
-            }
+        while let Some(&Reverse(entry)) = self.deadlines.peek()
+            && !self.is_in_force(entry)
+        {
             self.deadlines.pop();
         }
+    }
+
+    fn is_in_force(&self, (at, id): (Millis, RequestId)) -> bool {
+        self.position(id).is_some_and(|slot| {
+            let pending = &self.slots[slot];
+            pending.place != Place::Settled && pending.deadline == at
+        })
     }
 }

@@ -4,7 +4,7 @@
 use super::Client;
 use crate::{
     ClientEvent, CloseReason, Epoch, Millis, Output, Phase, RequestError, WaitReason,
-    backoff::dial_delay, timers::Timer,
+    backoff::dial_delay, pool::Place, timers::Timer,
 };
 use heartline_protocol::CloseCode;
 
@@ -241,9 +241,7 @@ impl Client {
         self.timers.clear_all();
         self.login.abandon();
         self.ping = None;
-        for lost in self.pool.take(Some(crate::pool::Place::Sent)) {
-            self.settle(lost.id, Err(RequestError::SentUnknown));
-        }
+        self.settle_all(Place::Sent, RequestError::SentUnknown);
         self.event(ClientEvent::Disconnected { reason });
     }
 }

@@ -2,20 +2,27 @@
 
 use super::Client;
 use crate::{
-    ClientEvent, CloseReason, DropReason, Epoch, NotSent, Outgoing, Output, PayloadRef,
+    ClientEvent, CloseReason, DropReason, Epoch, Millis, NotSent, Outgoing, Output, PayloadRef,
     RequestError, RequestId, RequestOptions, SendOutcome, Unsent,
     outbox::Entry,
-    pool::{Pending, Place},
+    pool::{NEVER, Pending, Place},
 };
 
 impl Client {
     pub(super) fn request(&mut self, id: RequestId, options: RequestOptions) {
         self.allocate_id();
-        let expires = (options.timeout_ms != 0).then(|| self.now().after(options.timeout_ms));
+        let expires = match options.timeout_ms {
+            0 => NEVER,
+            ms => self.now().after(ms),
+        };
         if self.pool.len() >= self.config.max_requests as usize {
             self.settle(id, Err(RequestError::NotSent(NotSent::Full)));
         } else if self.phase.is_login() || (options.before_login && self.phase.is_open()) {
-            let deadline = expires.unwrap_or(self.sent_deadline());
+            let deadline = if expires == NEVER {
+                self.sent_deadline()
+            } else {
+                expires
+            };
             self.pool.add(Pending {
                 id,
                 place: Place::Sent,
@@ -39,12 +46,15 @@ impl Client {
     }
 
     pub(super) fn cancel(&mut self, id: RequestId) {
-        if let Some(pending) = self.pool.remove(id) {
+        let place = self.pool.remove(id);
+        if place == Place::Queued {
             self.outbox.remove(id);
+        }
+        if place != Place::Settled {
             self.settle(
                 id,
                 Err(RequestError::Cancelled {
-                    sent: pending.place == Place::Sent,
+                    sent: place == Place::Sent,
                 }),
             );
         }
@@ -53,23 +63,26 @@ impl Client {
     /// Settles every request as cancelled.
     pub(super) fn cancel_all(&mut self) {
         self.cancel_queued();
-        for pending in self.pool.take(None) {
-            self.settle(pending.id, Err(RequestError::Cancelled { sent: true }));
-        }
+        self.settle_all(Place::Sent, RequestError::Cancelled { sent: true });
     }
 
     /// Settles what the outbox holds as cancelled.
     pub(super) fn cancel_queued(&mut self) {
         self.outbox.clear();
-        for pending in self.pool.take(Some(Place::Queued)) {
-            self.settle(pending.id, Err(RequestError::Cancelled { sent: false }));
+        self.settle_all(Place::Queued, RequestError::Cancelled { sent: false });
+    }
+
+    /// Settles every request that is in this place alike.
+    pub(super) fn settle_all(&mut self, place: Place, error: RequestError) {
+        for id in self.pool.take_all(place) {
+            self.settle(id, Err(error));
         }
     }
 
     /// A reply on the present line: to a request, to the login, to a ping, or to nothing that is known
     /// (answered twice, too late, or before it was asked).
     pub(super) fn reply(&mut self, id: RequestId, ok: bool, body: PayloadRef) {
-        if self.pool.find(id).is_some_and(|p| p.place == Place::Sent) {
+        if self.pool.place(id) == Place::Sent {
             self.pool.remove(id);
             self.settle(
                 id,
@@ -95,7 +108,7 @@ impl Client {
         }
         if self.login.was_sent(id) || self.ping.as_ref().is_some_and(|p| p.id == id) {
             self.lose(CloseReason::Error);
-        } else if self.pool.find(id).is_some_and(|p| p.place == Place::Sent) {
+        } else if self.pool.place(id) == Place::Sent {
             self.pool.remove(id);
             let error = match outcome {
                 SendOutcome::NotSent => RequestError::NotSent(NotSent::Socket),
@@ -109,7 +122,7 @@ impl Client {
     /// Sends what the outbox holds and the phase allows, oldest first.
     pub(super) fn flush(&mut self) {
         let default = self.sent_deadline();
-        while let Some(id) = self.outbox.take_sendable(self.phase.is_login()) {
+        for id in self.outbox.take_sendable(self.phase.is_login()) {
             self.pool.mark_sent(id, default);
             self.send(Outgoing::Request { id });
         }
@@ -118,14 +131,12 @@ impl Client {
     /// Settles what is out of time.
     pub(super) fn expire_requests(&mut self) {
         while let Some(pending) = self.pool.take_due(self.now()) {
-            let own = pending.expires.is_some_and(|at| at <= self.now());
-            if pending.place == Place::Sent {
-                self.settle(pending.id, Err(RequestError::TimedOut { sent: true }));
-                continue;
+            let sent = pending.place == Place::Sent;
+            if !sent {
+                self.outbox.remove(pending.id);
             }
-            self.outbox.remove(pending.id);
-            if own {
-                self.settle(pending.id, Err(RequestError::TimedOut { sent: false }));
+            if sent || pending.expires <= self.now() {
+                self.settle(pending.id, Err(RequestError::TimedOut { sent }));
             } else {
                 self.report_drop(pending.id, DropReason::Expired);
             }
@@ -138,7 +149,7 @@ impl Client {
     }
 
     /// Puts a request into the outbox; its former with the same key, then the oldest, make room for it.
-    fn queue(&mut self, entry: Entry, expires: Option<crate::Millis>) {
+    fn queue(&mut self, entry: Entry, expires: Millis) {
         let (max_entries, max_bytes) = (
             self.config.outbox_max_entries as usize,
             u64::from(self.config.outbox_max_bytes),
@@ -160,7 +171,7 @@ impl Client {
             self.drop_queued(oldest, DropReason::Full);
         }
         let too_old = self.now().after(self.config.outbox_max_age_ms.max(1));
-        let deadline = expires.map_or(too_old, |at| at.min(too_old));
+        let deadline = expires.min(too_old);
         self.pool.add(Pending {
             id: entry.id,
             place: Place::Queued,
@@ -182,7 +193,7 @@ impl Client {
     }
 
     /// When a request that is sent now and has no timeout of its own is given up.
-    fn sent_deadline(&self) -> crate::Millis {
+    fn sent_deadline(&self) -> Millis {
         self.now().after(self.config.request_timeout_ms.max(1))
     }
 }
