@@ -53,6 +53,10 @@ pub struct Registry {
 #[derive(Debug)]
 enum Devices {
     One(ConnectionRef),
+    #[expect(
+        clippy::box_collection,
+        reason = "eight bytes less for every user that has one device"
+    )]
     Many(Box<Vec<ConnectionRef>>),
 }
 
@@ -102,10 +106,10 @@ impl Registry {
 
     /// `connection` is no longer `user`'s.
     pub fn leave(&mut self, connection: ConnectionRef, user: &User) {
-        if let Some(devices) = self.users.get_mut(user) {
-            if devices.remove(connection) {
-                self.users.remove(user);
-            }
+        if let Some(devices) = self.users.get_mut(user)
+            && devices.remove(connection)
+        {
+            self.users.remove(user);
         }
     }
 

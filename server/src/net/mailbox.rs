@@ -87,11 +87,11 @@ impl Mailbox {
     pub fn post(&self, command: Command) {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         commands.push(command);
-        if commands.len() == 1 {
-            if let Err(error) = self.waker.wake() {
-                // The shard sweeps at least once per second while it has connections; the command waits till then.
-                tracing::error!(%error, "a shard could not be woken");
-            }
+        if commands.len() == 1
+            && let Err(error) = self.waker.wake()
+        {
+            // The shard sweeps at least once per second while it has connections; the command waits till then.
+            tracing::error!(%error, "a shard could not be woken");
         }
     }
 

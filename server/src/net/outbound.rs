@@ -45,9 +45,7 @@ impl Outbound {
                 return Ok(Sent::TooMuch);
             }
             waiting.bytes += added;
-            waiting
-                .frames
-                .extend(frames.iter().map(|frame| Bytes::clone(frame)));
+            waiting.frames.extend(frames.iter().copied().cloned());
             return Ok(Sent::Queued);
         }
         let mut rest = frames;
@@ -65,7 +63,7 @@ impl Outbound {
                 }
             };
             if written < size {
-                let left = Self::after(rest.iter().map(|frame| Bytes::clone(frame)), written);
+                let left = Self::after(rest.iter().copied().cloned(), written);
                 // A single frame over the bound still goes: the bound is on what piles up behind it.
                 let is_too_much = left.bytes > bound && left.frames.len() > 1;
                 *queue = Some(Box::new(left));
@@ -310,7 +308,7 @@ mod tests {
                     Bytes::from(vec![next; *length])
                 }).collect();
                 expected.extend(frames.iter().flat_map(|frame| frame.iter().copied()));
-                if frames.len() % 2 == 0 {
+                if frames.len().is_multiple_of(2) {
                     Outbound::send(&mut queue, &mut pipe, &frames.iter().collect::<Vec<_>>(), usize::MAX).unwrap();
                 } else {
                     Outbound::send_own(&mut queue, &mut pipe, &frames.concat(), usize::MAX).unwrap();

@@ -1,0 +1,137 @@
+//! What comes to a shard: new sockets, and the bytes of those it has, one read per connection and turn.
+
+use super::Shard;
+use crate::hub::ConnectionRef;
+use crate::metrics::Happening;
+use crate::net::connection::{Connection, close_echo};
+use crate::net::conversation::{Conversation, End};
+use crate::net::mailbox::Newcomer;
+use crate::session::Session;
+use mio::{Interest, Token};
+use std::io::{ErrorKind, Read};
+
+impl Shard {
+    pub(super) fn adopt(&mut self, newcomer: Newcomer) {
+        let Newcomer {
+            socket,
+            mut first_bytes,
+            permit,
+        } = newcomer;
+        if self.connections.len() >= ConnectionRef::MAX_SLOTS {
+            return self
+                .world
+                .metrics
+                .note(Happening::TooManyConnections, "the shard is full");
+        }
+        let session = Session::new(self.now_ms(), &self.world.config.timing);
+        let entry = self.connections.vacant_entry();
+        let slot = entry.key();
+        self.next_generation = self.next_generation.wrapping_add(1);
+        let mut socket = mio::net::TcpStream::from_std(socket);
+        if let Err(error) =
+            self.poll
+                .registry()
+                .register(&mut socket, Token(slot), Interest::READABLE)
+        {
+            tracing::warn!(%error, "a socket could not be watched");
+            return;
+        }
+        let number = self.world.presence.next_number();
+        entry.insert(Connection::new(
+            socket,
+            self.next_generation,
+            number,
+            session,
+            permit,
+        ));
+        self.world.metrics.count(Happening::Connected);
+        if let Some(drain) = &self.drain {
+            let advice_ms = super::leaving::DRAIN_ADVICE_MS + drain.spread_ms / 2;
+            return self.farewell(slot, advice_ms);
+        }
+        if !first_bytes.is_empty() {
+            self.take_in(slot, &mut first_bytes);
+        }
+    }
+
+    /// One read from one connection. `to_the_end`: go on in the next turns until the socket is empty, because no
+    /// further event is to be relied on.
+    pub(super) fn readable(&mut self, slot: usize, to_the_end: bool) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.has_unread = false;
+        if connection.is_blocked() && !connection.is_closing() {
+            // Who does not read its answers is not read from. `writable` comes back to this.
+            connection.has_unread = true;
+            return;
+        }
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        let outcome = (&connection.socket).read(&mut buffer);
+        let is_closing = connection.is_closing();
+        match outcome {
+            Ok(0) => self.remove(slot),
+            Ok(count) => {
+                if to_the_end || count == buffer.len() {
+                    self.read_again(slot);
+                }
+                if !is_closing {
+                    self.take_in(slot, &mut buffer[..count]);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.read_again(slot),
+            Err(_) => self.remove(slot),
+        }
+        self.read_buffer = buffer;
+    }
+
+    pub(super) fn read_again(&mut self, slot: usize) {
+        if let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_queued)
+        {
+            connection.is_queued = true;
+            self.unread.push_back(slot);
+        }
+    }
+
+    fn take_in(&mut self, slot: usize, bytes: &mut [u8]) {
+        let now = self.started.elapsed();
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let limit = self.world.config.limits.max_message_bytes;
+        connection.session.heard(now.as_millis() as u64);
+        let mut conversation = Conversation {
+            world: &self.world,
+            session: &mut connection.session,
+            here: ConnectionRef::new(self.index, slot, connection.generation),
+            number: connection.number,
+            now_us: now.as_micros() as u64,
+            answers: &mut self.answers,
+            end: None,
+        };
+        let fed = connection
+            .decoder
+            .feed(bytes, limit, |message| conversation.message(message));
+        let end = match fed {
+            Ok(()) => conversation.end,
+            Err(violation) => Some(End::ByUs(violation.close_code())),
+        };
+        if !self.answers.is_empty() {
+            let sent =
+                connection.send_own(&self.answers, self.world.config.limits.outbound_queue_bytes);
+            self.answers.clear();
+            // A hundred kilobytes of answers in one turn are the exception.
+            self.answers.shrink_to(64 * 1024);
+            self.settle(slot, sent);
+        }
+        match end {
+            None => {}
+            Some(End::ByPeer(code)) => self.close_with(slot, close_echo(code), false),
+            Some(End::ByUs(code)) => self.close(slot, code),
+        }
+    }
+}

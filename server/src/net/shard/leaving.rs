@@ -1,0 +1,119 @@
+//! How a connection leaves a shard: a close frame, a while for the peer to do the same, then the slot is free. Hub and
+//! presence hear of it at the first of these.
+
+use super::Shard;
+use crate::hub::ConnectionRef;
+use crate::metrics::Happening;
+use crate::net::fanout::FanOut;
+use crate::net::frame;
+use crate::net::outbound::Sent;
+use bytes::Bytes;
+use heartline_protocol::CloseCode;
+
+/// The farewell, in progress.
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub cursor: usize,
+    pub spread_ms: u64,
+}
+
+/// Connections that are told to leave in one turn.
+const DRAIN_SLICE: usize = 128;
+/// How long a closing connection may take to close its side.
+const LINGER_MS: u64 = 2_000;
+/// The least advice of a drain: a moment for the successor to start.
+pub(super) const DRAIN_ADVICE_MS: u64 = 200;
+
+impl Shard {
+    pub(super) fn close(&mut self, slot: usize, code: CloseCode) {
+        let what = match code {
+            CloseCode::ProtocolError | CloseCode::InvalidPayload => Some(Happening::ProtocolError),
+            CloseCode::TooBig => Some(Happening::TooBig),
+            CloseCode::Idle => Some(Happening::Idle),
+            CloseCode::LoginDeadline => Some(Happening::LoginDeadline),
+            CloseCode::SlowConsumer => Some(Happening::SlowConsumer),
+            CloseCode::RateLimited => Some(Happening::RateLimited),
+            CloseCode::TooManyConnections => Some(Happening::TooManyConnections),
+            _ => None,
+        };
+        if let Some(what) = what {
+            self.world.metrics.note(what, "a connection is closed");
+        }
+        self.close_with(
+            slot,
+            frame::close(code, &code.reason(None)),
+            code == CloseCode::SlowConsumer,
+        );
+    }
+
+    pub(super) fn close_with(&mut self, slot: usize, last: Bytes, give_up_queue: bool) {
+        self.forget(slot);
+        let until_ms = self.now_ms() + LINGER_MS;
+        let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_closing())
+        else {
+            return;
+        };
+        let begun = connection.begin_close(last, give_up_queue, until_ms);
+        // What still comes is read and dropped, so that the close frame is not lost to a reset.
+        self.read_again(slot);
+        self.settle(slot, begun.map(|()| Sent::Through));
+    }
+
+    pub(super) fn remove(&mut self, slot: usize) {
+        self.forget(slot);
+        if self.connections.try_remove(slot).is_some() {
+            self.world.metrics.count(Happening::Disconnected);
+        }
+    }
+
+    /// Hub and presence hear of the end, once: a closing connection is theirs no more.
+    fn forget(&mut self, slot: usize) {
+        let Some(connection) = self
+            .connections
+            .get_mut(slot)
+            .filter(|connection| !connection.is_closing())
+        else {
+            return;
+        };
+        if let Some(user) = connection.session.end() {
+            let here = ConnectionRef::new(self.index, slot, connection.generation);
+            self.world.hub.leave(here, &user);
+        }
+        self.world.presence.closed(connection.number);
+    }
+
+    /// Tells the next connections to leave; `true` when a drain is over.
+    pub(super) fn drain_slice(&mut self) -> bool {
+        let Some(drain) = &mut self.drain else {
+            return false;
+        };
+        // What was accepted is delivered first.
+        if !self.fanout.is_idle() {
+            return false;
+        }
+        let slots = self.connections.capacity();
+        let (from, spread_ms) = (drain.cursor, drain.spread_ms);
+        drain.cursor = slots.min(from + DRAIN_SLICE);
+        for slot in from..slots.min(from + DRAIN_SLICE) {
+            let advice_ms = DRAIN_ADVICE_MS + spread_ms * slot as u64 / slots.max(1) as u64;
+            self.farewell(slot, advice_ms);
+        }
+        self.connections.is_empty()
+    }
+
+    pub(super) fn farewell(&mut self, slot: usize, advice_ms: u64) {
+        let reason = CloseCode::Drain.reason(Some(advice_ms.try_into().unwrap_or(u32::MAX)));
+        self.close_with(slot, frame::close(CloseCode::Drain, &reason), false);
+    }
+
+    pub(super) fn drop_all(&mut self) {
+        for slot in 0..self.connections.capacity() {
+            self.remove(slot);
+        }
+        self.fanout = FanOut::default();
+        self.unread.clear();
+    }
+}

@@ -1,0 +1,113 @@
+//! What leaves a shard: deliveries in slices, pings, what waited for a socket; and the clock that asks for it.
+
+use super::Shard;
+use crate::metrics::Happening;
+use crate::net::frame::{self, Opcode};
+use crate::net::outbound::Sent;
+use crate::session::Due;
+use bytes::Bytes;
+use heartline_protocol::{CloseCode, encode_ping};
+use mio::Token;
+use std::io;
+
+/// Cost of deliveries in one turn, about one unit per write: well under a millisecond.
+const FANOUT_UNITS: usize = 96;
+
+impl Shard {
+    pub(super) fn writable(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match connection.flush() {
+            Ok(is_through) => {
+                if is_through && connection.has_unread {
+                    self.read_again(slot);
+                }
+                self.settle(slot, Ok(Sent::Through));
+            }
+            Err(error) => self.settle(slot, Err(error)),
+        }
+    }
+
+    /// Carries out what a send means for the connection.
+    pub(super) fn settle(&mut self, slot: usize, sent: io::Result<Sent>) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match sent {
+            Ok(Sent::Through | Sent::Queued) => {
+                if connection.watch(self.poll.registry(), Token(slot)).is_err() {
+                    self.remove(slot);
+                }
+            }
+            Ok(Sent::TooMuch) => self.close(slot, CloseCode::SlowConsumer),
+            Err(_) => self.remove(slot),
+        }
+    }
+
+    pub(super) fn deliver_slice(&mut self) {
+        if self.fanout.is_idle() {
+            return;
+        }
+        let bound = self.world.config.limits.outbound_queue_bytes;
+        let mut fanout = std::mem::take(&mut self.fanout);
+        let world = self.world.clone();
+        let mut delivered = 0;
+        fanout.run(FANOUT_UNITS, |target, frames: &[&Bytes]| {
+            let Some(connection) = self.connections.get_mut(target.slot()) else {
+                return;
+            };
+            if connection.generation != target.generation() || connection.is_closing() {
+                return;
+            }
+            let was_blocked = connection.is_blocked();
+            let sent = connection.send(frames, bound);
+            delivered += frames.len() as u64;
+            if was_blocked || !matches!(sent, Ok(Sent::Through)) {
+                self.settle(target.slot(), sent);
+            }
+        });
+        self.fanout = fanout;
+        world.metrics.add(Happening::Delivered, delivered);
+    }
+
+    pub(super) fn sweep_slice(&mut self) {
+        if self.connections.is_empty() {
+            return;
+        }
+        let now_ms = self.now_ms();
+        if self.sweep.due_in_ms(now_ms) > 0 {
+            return;
+        }
+        for slot in self.sweep.next_slice(now_ms, self.connections.capacity()) {
+            let Some(connection) = self.connections.get_mut(slot) else {
+                continue;
+            };
+            if connection.is_closing() {
+                if connection.is_overdue(now_ms) {
+                    self.remove(slot);
+                }
+                continue;
+            }
+            match connection.session.due(now_ms, &self.world.config.timing) {
+                None => {}
+                Some(Due::Close(code)) => self.close(slot, code),
+                Some(Due::Ping) => self.ping(slot),
+            }
+        }
+    }
+
+    fn ping(&mut self, slot: usize) {
+        self.last_ping += 1;
+        let text = encode_ping(self.last_ping);
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        frame::append(&mut self.answers, Opcode::Text, text.as_bytes());
+        let bound = self.world.config.limits.outbound_queue_bytes;
+        let sent = connection.send_own(&self.answers, bound);
+        self.answers.clear();
+        self.world.metrics.count(Happening::PingSent);
+        self.settle(slot, sent);
+    }
+}
