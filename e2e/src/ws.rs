@@ -11,7 +11,7 @@ use crate::token::token_for;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The sample key of RFC 6455 §1.3, and the accept value that belongs to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTKaQ9kYzzhZRbK+xOo0=";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// Any mask but zero shows whether the server unmasks.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

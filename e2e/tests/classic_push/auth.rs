@@ -64,7 +64,6 @@ fn a_key_opens_the_door_and_a_wrong_one_does_not() {
     let server = stage.server(&["--push-key", "a-long-push-key-0123456789"]);
     let mut device = server.device("user:1");
     for wrong in [
-        "",
         "a-long-push-key-012345678",
         "a-long-push-key-01234567890",
         "A-LONG-PUSH-KEY-0123456789",
@@ -95,6 +94,14 @@ fn loopback_can_be_switched_off() {
     ]);
     let mut device = server.device("user:1");
     refused(&push_with(&server, ""), "without a key");
+    refused(
+        &push_with(&server, "Authorization: Bearer \r\n"),
+        "an empty key",
+    );
+    refused(
+        &push_with(&server, "Authorization: Basic YTpi\r\n"),
+        "another scheme",
+    );
     assert_eq!(
         push_with(
             &server,

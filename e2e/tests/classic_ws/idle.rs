@@ -34,7 +34,12 @@ fn every_connection_is_pinged_with_a_different_truthy_number_each_time() {
     let stage = Stage::shared();
     let server = server(&stage);
     let mut seen = HashSet::new();
-    for mut peer in [server.device("user:6"), server.peer()] {
+    for logged_in in [true, false] {
+        let mut peer = if logged_in {
+            server.device("user:6")
+        } else {
+            server.peer()
+        };
         for _ in 0..6 {
             let number = next_server_ping(&mut peer);
             assert_ne!(number, 0, "0 is not truthy in JavaScript");
