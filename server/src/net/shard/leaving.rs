@@ -21,6 +21,8 @@ pub(super) struct Drain {
 const DRAIN_SLICE: usize = 128;
 /// How long a closing connection may take to close its side.
 const LINGER_MS: u64 = 2_000;
+/// The same for one that reads too slowly: what is in the socket's own buffer comes before the close frame.
+const SLOW_LINGER_MS: u64 = 10_000;
 /// The least advice of a drain: a moment for the successor to start.
 pub(super) const DRAIN_ADVICE_MS: u64 = 200;
 
@@ -48,7 +50,12 @@ impl Shard {
 
     pub(super) fn close_with(&mut self, slot: usize, last: Bytes, give_up_queue: bool) {
         self.forget(slot);
-        let until_ms = self.now_ms() + LINGER_MS;
+        let linger_ms = if give_up_queue {
+            SLOW_LINGER_MS
+        } else {
+            LINGER_MS
+        };
+        let until_ms = self.now_ms() + linger_ms;
         let Some(connection) = self
             .connections
             .get_mut(slot)
