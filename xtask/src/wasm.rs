@@ -49,7 +49,7 @@ pub fn run(args: &WasmArgs) -> Result<()> {
 
 /// What a build leaves in `js-shim/pkg`, beside the glue's types.
 pub const OUTPUTS: [&str; 5] =
-    ["heartline_bg.wasm", "heartline.wasm.br", "heartline_glue.js", "heartline_wasm2js.js", "heartline_wasm2js.cjs"];
+    ["heartline.wasm", "heartline.wasm.br", "heartline_glue.js", "heartline_wasm2js.js", "heartline_wasm2js.cjs"];
 
 /// The folder with the npm tools that the build uses.
 pub const TOOLS: &str = "js-shim/tools";
@@ -95,7 +95,7 @@ fn build(args: &WasmArgs) -> Result<()> {
     gate::check(&small.path, &glue.javascript, &fallback)?;
 
     let wasm = fs::read(&small.path)?;
-    put("heartline_bg.wasm", &wasm)?;
+    put("heartline.wasm", &wasm)?;
     put("heartline.wasm.br", &brotli(&wasm, &scratch)?)?;
     put("heartline_glue.js", glue.javascript.as_bytes())?;
     put("heartline_glue.d.ts", glue.types.as_bytes())?;
