@@ -45,29 +45,16 @@ impl Outbox {
         (!self.entries.is_empty()).then(|| self.take_at(0))
     }
 
-    /// Removes what may be sent now, oldest first: all once logged in, else only what needs no login.
-    pub(crate) fn take_sendable(&mut self, logged_in: bool) -> Vec<RequestId> {
-        let mut sendable = Vec::new();
-        for entry in std::mem::take(&mut self.entries) {
-            if logged_in || entry.before_login {
-                self.bytes -= u64::from(entry.bytes);
-                sendable.push(entry.id);
-            } else {
-                self.entries.push(entry);
-            }
-        }
-        sendable
+    /// Removes everything, oldest first.
+    pub(crate) fn take_all(&mut self) -> Vec<Entry> {
+        self.bytes = 0;
+        std::mem::take(&mut self.entries)
     }
 
     pub(crate) fn remove(&mut self, id: RequestId) {
         if let Some(at) = self.entries.iter().position(|e| e.id == id) {
             self.take_at(at);
         }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.bytes = 0;
     }
 
     fn take_at(&mut self, at: usize) -> RequestId {

@@ -7,10 +7,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use crate::{Millis, RequestId};
-
-/// A deadline that never comes.
-pub(crate) const NEVER: Millis = Millis(u64::MAX);
+use crate::{Millis, RequestId, timers::NEVER};
 
 /// How much waste is left alone.
 const SLACK: usize = 64;
@@ -60,7 +57,8 @@ impl Pool {
     pub(crate) fn add(&mut self, pending: Pending) {
         self.slots.push(pending);
         self.live += 1;
-        self.watch(pending);
+        self.note(pending);
+        self.sweep();
     }
 
     /// Where a request is; one that never was here counts as settled.
@@ -93,7 +91,8 @@ impl Pool {
             pending.expires
         };
         let pending = *pending;
-        self.watch(pending);
+        self.note(pending);
+        self.sweep();
     }
 
     /// Takes out every request that is in this place, oldest first.
@@ -121,9 +120,9 @@ impl Pool {
         Some(pending)
     }
 
-    /// The earliest deadline.
-    pub(crate) fn next_deadline(&self) -> Option<Millis> {
-        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    /// The earliest deadline, or [`NEVER`].
+    pub(crate) fn next_deadline(&self) -> Millis {
+        self.deadlines.peek().map_or(NEVER, |Reverse((at, _))| *at)
     }
 
     fn position(&self, id: RequestId) -> Option<usize> {
@@ -131,10 +130,9 @@ impl Pool {
         (at < self.slots.len() && self.slots[at].id == id).then_some(at)
     }
 
-    /// A request has a new deadline.
-    fn watch(&mut self, pending: Pending) {
+    #[inline(never)] // One copy of the heap's code is enough for wasm.
+    fn note(&mut self, pending: Pending) {
         self.deadlines.push(Reverse((pending.deadline, pending.id)));
-        self.sweep();
     }
 
     /// Restores: the heap's top is in force, and waste is bounded.
@@ -143,9 +141,12 @@ impl Pool {
             self.slots.retain(|pending| pending.place != Place::Settled);
         }
         if self.deadlines.len() > 2 * self.live + SLACK {
-            let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
-            deadlines.retain(|&Reverse(entry)| self.is_in_force(entry));
-            self.deadlines = deadlines.into();
+            self.deadlines.clear();
+            for at in 0..self.slots.len() {
+                if self.slots[at].place != Place::Settled {
+                    self.note(self.slots[at]);
+                }
+            }
         }
         while let Some(&Reverse(entry)) = self.deadlines.peek()
             && !self.is_in_force(entry)
@@ -159,5 +160,48 @@ impl Pool {
             let pending = &self.slots[slot];
             pending.place != Place::Settled && pending.deadline == at
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(id: u64, deadline: u64) -> Pending {
+        Pending {
+            id: RequestId(id),
+            place: Place::Queued,
+            deadline: Millis(deadline),
+            expires: NEVER,
+        }
+    }
+
+    #[test]
+    fn waste_is_swept_up_beneath_one_old_request() {
+        let mut pool = Pool::default();
+        pool.add(pending(1, 5));
+        for id in 2..10_000 {
+            pool.add(pending(id, 1_000 + id));
+            assert_eq!(pool.remove(RequestId(id)), Place::Queued);
+            assert_eq!(pool.remove(RequestId(id)), Place::Settled);
+            let (slots, deadlines) = pool.footprint();
+            assert!(slots <= 2 + SLACK && deadlines <= 2 + SLACK);
+        }
+        assert_eq!((pool.len(), pool.place(RequestId(1))), (1, Place::Queued));
+        assert_eq!(pool.next_deadline(), Millis(5));
+    }
+
+    #[test]
+    fn the_earliest_deadline_is_always_one_in_force() {
+        let mut pool = Pool::default();
+        pool.add(pending(1, 10));
+        pool.add(pending(2, 20));
+        pool.mark_sent(RequestId(1), Millis(30));
+        assert_eq!(pool.next_deadline(), Millis(20));
+        pool.remove(RequestId(2));
+        assert_eq!(pool.next_deadline(), Millis(30));
+        assert!(pool.take_due(Millis(29)).is_none());
+        assert_eq!(pool.take_due(Millis(30)).map(|p| p.id), Some(RequestId(1)));
+        assert_eq!(pool.next_deadline(), NEVER);
     }
 }

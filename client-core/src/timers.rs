@@ -50,11 +50,11 @@ impl Timer {
 pub(crate) struct Timers([Millis; Timer::ALL.len()]);
 
 /// A deadline that never comes.
-const OFF: Millis = Millis(u64::MAX);
+pub(crate) const NEVER: Millis = Millis(u64::MAX);
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self([OFF; Timer::ALL.len()])
+        Self([NEVER; Timer::ALL.len()])
     }
 
     pub(crate) fn set(&mut self, timer: Timer, at: Millis) {
@@ -62,16 +62,16 @@ impl Timers {
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {
-        self.set(timer, OFF);
+        self.set(timer, NEVER);
     }
 
     pub(crate) fn clear_all(&mut self) {
-        self.0 = [OFF; Timer::ALL.len()];
+        self.0 = [NEVER; Timer::ALL.len()];
     }
 
-    pub(crate) fn at(&self, timer: Timer) -> Option<Millis> {
-        let at = self.0[timer as usize];
-        (at != OFF).then_some(at)
+    /// When it rings, or [`NEVER`].
+    pub(crate) fn at(&self, timer: Timer) -> Millis {
+        self.0[timer as usize]
     }
 
     /// Clears the timer if it is due, and says whether it was.
@@ -83,17 +83,16 @@ impl Timers {
         due
     }
 
-    /// The earliest deadline and its name.
-    pub(crate) fn next(&self) -> Option<(Millis, &'static str)> {
-        let mut best: Option<(Millis, &'static str)> = None;
+    /// The earliest deadline, or [`NEVER`], and whose it is.
+    pub(crate) fn next(&self) -> (Millis, Timer) {
+        let mut next = (NEVER, Timer::Dial);
         for timer in Timer::ALL {
-            if let Some(at) = self.at(timer)
-                && best.is_none_or(|(b, _)| at < b)
-            {
-                best = Some((at, timer.name()));
+            let at = self.0[timer as usize];
+            if at < next.0 {
+                next = (at, timer);
             }
         }
-        best
+        next
     }
 }
 
@@ -104,13 +103,13 @@ mod tests {
     #[test]
     fn the_earliest_is_named_and_each_rings_once() {
         let mut timers = Timers::new();
-        assert_eq!(timers.next(), None);
+        assert_eq!(timers.next().0, NEVER);
         timers.set(Timer::Heartbeat, Millis(20));
         timers.set(Timer::Stable, Millis(10));
-        assert_eq!(timers.next(), Some((Millis(10), "stable")));
+        assert_eq!(timers.next(), (Millis(10), Timer::Stable));
         assert!(!timers.ring(Timer::Stable, Millis(9)));
         assert!(timers.ring(Timer::Stable, Millis(10)));
         assert!(!timers.ring(Timer::Stable, Millis(10)));
-        assert_eq!(timers.next(), Some((Millis(20), "heartbeat")));
+        assert_eq!(timers.next(), (Millis(20), Timer::Heartbeat));
     }
 }

@@ -16,22 +16,17 @@ impl Client {
             Incoming::Ping { token } if lives => self.send(Outgoing::Pong { token }),
             Incoming::Push { event, body } => {
                 if lives {
-                    let heard = self
-                        .router
-                        .hearers(event)
-                        .iter()
-                        .map(|&listener| Output::Deliver { listener, body });
-                    self.outputs.extend(heard);
+                    for &listener in self.router.hearers(event) {
+                        self.outputs.push_back(Output::Deliver { listener, body });
+                    }
                 }
                 self.out(Output::Release { body });
             }
             Incoming::NamedPush { event, body } => {
                 if lives {
-                    let heard = self
-                        .router
-                        .hearers_of(event)
-                        .map(|listener| Output::Deliver { listener, body });
-                    self.outputs.extend(heard);
+                    for listener in self.router.hearers_of(event) {
+                        self.outputs.push_back(Output::Deliver { listener, body });
+                    }
                 }
                 self.out(Output::Release { body });
             }

@@ -2,7 +2,10 @@
 //! Any frame of the present line is a sign of life; only silence after a `ping` means death.
 
 use super::Client;
-use crate::{CloseReason, Outgoing, RequestId, timers::Timer};
+use crate::{
+    CloseReason, Outgoing, RequestId,
+    timers::{NEVER, Timer},
+};
 
 /// A `ping` whose reply is awaited.
 pub(super) struct Ping {
@@ -19,7 +22,7 @@ impl Client {
     pub(super) fn beat(&mut self) {
         self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
         // While one ping's verdict is pending, a second would only postpone it.
-        if self.timers.at(Timer::Grace).is_none() {
+        if self.timers.at(Timer::Grace) == NEVER {
             self.ping(self.config.heartbeat_grace_ms);
         }
     }
@@ -27,8 +30,7 @@ impl Client {
     /// There is doubt about an open line: asks for a sign of life, to come soon.
     pub(super) fn probe(&mut self) {
         let verdict = self.now().after(self.config.probe_grace_ms.max(1));
-        let sooner = self.timers.at(Timer::Grace).is_none_or(|at| at > verdict);
-        if self.phase.is_open() && sooner {
+        if self.phase.is_open() && self.timers.at(Timer::Grace) > verdict {
             self.ping(self.config.probe_grace_ms);
         }
     }
@@ -57,19 +59,13 @@ impl Client {
     /// Called with each input: if a timer is overdue by so much that the process must have slept, the
     /// line's own deadlines prove nothing, and the line is probed instead.
     pub(super) fn notice_sleep(&mut self) {
-        let Some((due, _)) = self.next_deadline() else {
-            return;
-        };
+        let due = self.next_deadline();
         if !self.phase.is_open() || self.now() <= due.after(self.config.clock_jump_ms) {
             return;
         }
         self.timers.clear(Timer::Grace);
         self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
-        if self
-            .timers
-            .at(Timer::Login)
-            .is_some_and(|at| at <= self.now())
-        {
+        if self.timers.at(Timer::Login) <= self.now() {
             self.set(Timer::Login, self.config.probe_grace_ms.max(1));
         }
         self.probe();

@@ -5,7 +5,8 @@ use crate::{
     ClientEvent, CloseReason, DropReason, Epoch, Millis, NotSent, Outgoing, Output, PayloadRef,
     RequestError, RequestId, RequestOptions, SendOutcome, Unsent,
     outbox::Entry,
-    pool::{NEVER, Pending, Place},
+    pool::{Pending, Place},
+    timers::NEVER,
 };
 
 impl Client {
@@ -68,7 +69,7 @@ impl Client {
 
     /// Settles what the outbox holds as cancelled.
     pub(super) fn cancel_queued(&mut self) {
-        self.outbox.clear();
+        self.outbox.take_all();
         self.settle_all(Place::Queued, RequestError::Cancelled { sent: false });
     }
 
@@ -122,9 +123,14 @@ impl Client {
     /// Sends what the outbox holds and the phase allows, oldest first.
     pub(super) fn flush(&mut self) {
         let default = self.sent_deadline();
-        for id in self.outbox.take_sendable(self.phase.is_login()) {
-            self.pool.mark_sent(id, default);
-            self.send(Outgoing::Request { id });
+        for entry in self.outbox.take_all() {
+            let id = entry.id;
+            if entry.before_login || self.phase.is_login() {
+                self.pool.mark_sent(id, default);
+                self.send(Outgoing::Request { id });
+            } else {
+                self.outbox.push(entry);
+            }
         }
     }
 

@@ -135,8 +135,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => Just(Some(4500)),
         1 => any::<u16>().prop_map(Some),
     ];
-    let advice =
-        prop_oneof![4 => Just(None), 1 => (0..20_000u32).prop_map(Some), 1 => Just(Some(u32::MAX))];
+    let advice = prop_oneof![4 => Just(None), 1 => (0..20_000u32).prop_map(Some), 1 => Just(Some(0)), 1 => Just(Some(u32::MAX))];
     let socket = prop_oneof![
         6 => which().prop_map(Op::Opened),
         1 => (which(), latest(), outcome).prop_map(|(on, id, outcome)| Op::SendFailed { on, id, outcome }),

@@ -280,3 +280,48 @@ fn the_network_is_reported_gone_and_the_line_is_dead() {
     "#]],
     );
 }
+
+#[test]
+fn a_late_reply_to_a_ping_of_the_former_line_or_session_means_nothing() {
+    check(
+        "ready; +25s; closed; until open; opened; creds; reply ok; reply #2 error",
+        expect![[r#"
+            +25s
+              +25000ms: send ping #2
+            closed
+              disconnected: Remote { code: None }
+              = waiting 1242ms, attempt 1, Backoff
+            until open
+              +1242ms: open @2
+              +1242ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #3?
+            creds
+              send login #3
+            reply ok
+              = Ready
+              logged in again p2
+            reply #2 error
+              release p3
+        "#]],
+    );
+    check(
+        "ready; +25s; identity; creds; reply ok; reply #2 error",
+        expect![[r#"
+            +25s
+              +25000ms: send ping #2
+            identity
+              = LoggingIn
+              credentials #3?
+            creds
+              send login #3
+            reply ok
+              = Ready
+              logged in again p2
+            reply #2 error
+              release p3
+        "#]],
+    );
+}

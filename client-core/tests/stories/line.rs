@@ -262,16 +262,21 @@ fn the_servers_advice_comes_first() {
 #[test]
 fn advice_is_bounded_at_both_ends() {
     check(
-        "ready; closed 4005 retry 4000000000; show; closed retry 0; +1s",
+        "ready; closed 4005 retry 4000000000; show; until open; closed retry 0; +1s",
         expect![[r#"
             closed 4005 retry 4000000000
               disconnected: Remote { code: Some(4005) }
               = waiting 600000ms, attempt 1, Advised
             show
               = waiting 500ms, attempt 1, Backoff
-            closed retry 0
-            +1s
+            until open
               +500ms: open @2
+              +500ms: = Connecting
+            closed retry 0
+              disconnected: DialFailed
+              = waiting 500ms, attempt 1, Advised
+            +1s
+              +500ms: open @3
               +500ms: = Connecting
         "#]],
     );
@@ -499,6 +504,38 @@ fn destroy_is_for_ever() {
               misuse: Destroyed
             push a
               misuse: Destroyed
+        "#]],
+    );
+}
+
+#[test]
+fn a_login_in_between_begins_the_stable_time_anew() {
+    check(
+        "ready; closed; until open; opened; creds; reply ok; +9s; identity; +2s; closed",
+        expect![[r#"
+            closed
+              disconnected: Remote { code: None }
+              = waiting 1242ms, attempt 1, Backoff
+            until open
+              +1242ms: open @2
+              +1242ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #2?
+            creds
+              send login #2
+            reply ok
+              = Ready
+              logged in again p2
+            +9s
+            identity
+              = LoggingIn
+              credentials #3?
+            +2s
+            closed
+              disconnected: Remote { code: None }
+              = waiting 819ms, attempt 2, Backoff
         "#]],
     );
 }

@@ -324,3 +324,63 @@ fn a_slow_provider_is_not_asked_twice() {
         "#]],
     );
 }
+
+#[test]
+fn a_success_wipes_the_refusals_out() {
+    check(
+        "start; identity; opened; creds; reply error; until credentials; creds; reply error; until credentials; creds; reply ok; \
+         +25s; reply error; creds; reply error; closed; until open; opened",
+        expect![[r#"
+            start
+            identity
+              open @1
+              = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #1?
+            creds
+              send login #1
+            reply error
+              login refused p1
+              = Open
+            until credentials
+              +1742ms: = LoggingIn
+              +1742ms: credentials #2?
+            creds
+              send login #2
+            reply error
+              login refused p2
+              = Open
+            until credentials
+              +2319ms: = LoggingIn
+              +2319ms: credentials #3?
+            creds
+              send login #3
+            reply ok
+              = Ready
+              logged in p3
+            +25s
+              +25000ms: send ping #4
+            reply error
+              release p4
+              = LoggingIn
+              credentials #5?
+            creds
+              send login #5
+            reply error
+              login refused p5
+              = Open
+            closed
+              disconnected: Remote { code: None }
+              = waiting 1278ms, attempt 1, Backoff
+            until open
+              +1278ms: open @2
+              +1278ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #6?
+        "#]],
+    );
+}
