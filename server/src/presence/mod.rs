@@ -1,7 +1,7 @@
 //! What the outside sees of who is online. The hub reports here; nothing here is on the path of a push.
 //!
 //! Without Redis the hub's registry is all there is, and this room only counts connections. With Redis, a
-//! thread of its own mirrors who is logged in to the classic keys (`legacy-protocol.md` §3): `picture` is what must
+//! thread of its own mirrors who is logged in to the classic keys (`docs/redis.md`): `picture` is what must
 //! be told (pure), `link` speaks to Redis, `lease` is what lets others clean up after a crash, `mirror` is
 //! the loop over them. What is done to the keys, atomically, is in `scripts/*.lua`.
 

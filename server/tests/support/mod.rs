@@ -3,6 +3,7 @@
 
 pub mod binary;
 pub mod redis;
+pub mod stage;
 pub mod websocket;
 
 use std::time::{Duration, Instant};
