@@ -14,11 +14,11 @@
 //! A panic is a trap: the driver drops the whole module, tells the app, and starts a fresh one.
 
 mod alarm;
-#[cfg(target_arch = "wasm32")]
-mod heap;
 pub mod codes;
 mod emit;
 mod feed;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 mod names;
 mod options;
 mod registry;

@@ -14,7 +14,6 @@ struct Status {
     /// Its `PHASE_*` code and the two numbers that go with it.
     phase: [u32; 3],
     next_request: u32,
-    next_timer: Option<&'static str>,
 }
 
 /// Where a client stands, as a line of JSON for a bug report; empty when there is no such client.
@@ -23,7 +22,6 @@ pub fn diagnostics(instance: u32, now: f64) -> String {
     let status = with(instance, |client| Status {
         phase: emit::phase_numbers(client.phase(), millis(now)),
         next_request: client.next_request_id().0 as u32,
-        next_timer: client.next_timeout_reason(),
     });
     // A struct of numbers and fixed strings always serializes.
     status
