@@ -9,6 +9,8 @@
 //!
 //! Each `handle` does three things in this order: a late clock is noticed (`notice_sleep`), the input is
 //! taken, then the timers that are due ring. A frame that comes together with a deadline is thus heard first.
+//!
+//! A few functions are marked `inline(never)`: called from many places, their copies were a fifth of the wasm.
 
 mod frames;
 mod heartbeat;
@@ -288,7 +290,7 @@ impl Client {
         self.out(Output::Event(event));
     }
 
-    #[inline(never)] // Called from everywhere: copies of it would be a fifth of the wasm.
+    #[inline(never)]
     fn out(&mut self, output: Output) {
         self.outputs.push_back(output);
     }

@@ -10,6 +10,40 @@
 //! 2. [`Client::poll_output`] until it answers `None`, carrying out each [`Output`] in order;
 //! 3. arm one timer for [`Client::poll_timeout`], and feed [`Input::Timeout`] when it rings.
 //!
+//! ```
+//! use heartline_client_core::*;
+//!
+//! let mut client = Client::new(Config::default(), 42, Millis(0));
+//! client.handle(Millis(0), Input::Start)?;
+//! client.handle(Millis(0), Input::Identity { present: true })?;
+//! assert_eq!(client.poll_output(), Some(Output::Open { epoch: Epoch(1) }));
+//! // … the driver dials, and tells what came of it:
+//! client.handle(Millis(80), Input::Opened { epoch: Epoch(1) })?;
+//! while let Some(output) = client.poll_output() {
+//!     if let Output::Credentials { id, .. } = output {
+//!         // … the driver asks the app, and keeps the credentials for `Outgoing::Login { id }`:
+//!         client.handle(Millis(95), Input::Credentials { id, ready: true })?;
+//!     }
+//! }
+//! assert_eq!(client.phase(), Phase::LoggingIn);
+//! assert_eq!(client.next_timeout_reason(), Some("login"));
+//! # Ok::<(), ApiMisuse>(())
+//! ```
+//!
+//! # What a driver may rely on
+//!
+//! - Every request that `handle` accepted is settled exactly once; after `Destroy` all are.
+//! - Every [`PayloadRef`] of an accepted input is answered before `handle` returns, exactly once, by `Settle`,
+//!   `LoggedIn`, `LoginRefused`, `Pong` or `Release`. If `handle` answers `Err`, nothing was taken.
+//! - `Send` and `Credentials` speak of the latest epoch, and only while its socket is open. Before the next
+//!   `Open`, the former socket died or was ordered closed. A socket that reported an error is ordered closed too.
+//! - The phase changes only with an `Event(Phase(…))`, and each line's end is told by one `Disconnected`.
+//! - Any input may come at any time, from any epoch, late, twice, or never: nothing panics, nothing wedges.
+//! - A wall clock will do: steps back are no time at all, steps forward look like a sleep, after which the line
+//!   is probed before it is trusted.
+//!
+//! These are the assertions of `tests/any_order`.
+//!
 //! # The phases
 //!
 //! ```text

@@ -19,7 +19,7 @@ struct Listener {
 /// An interned name, and who hears it if that is known.
 struct Name {
     text: Box<str>,
-    hearers: Option<Box<[ListenerId]>>,
+    hearers: Option<Vec<ListenerId>>,
 }
 
 /// See the module's page.
@@ -160,8 +160,8 @@ fn matching<'a>(listeners: &'a [Listener], name: &'a str) -> impl Iterator<Item 
 
 /// Whether a pattern covers an event name. `*` is the prefix pattern with an empty prefix.
 fn hears(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => pattern == name,
+    match pattern.as_bytes() {
+        [prefix @ .., b'*'] => name.as_bytes().starts_with(prefix),
+        _ => pattern == name,
     }
 }

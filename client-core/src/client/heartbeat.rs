@@ -28,6 +28,7 @@ impl Client {
     }
 
     /// There is doubt about an open line: asks for a sign of life, to come soon.
+    #[inline(never)]
     pub(super) fn probe(&mut self) {
         let verdict = self.now().after(self.config.probe_grace_ms.max(1));
         if self.phase.is_open() && self.timers.at(Timer::Grace) > verdict {

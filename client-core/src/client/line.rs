@@ -176,6 +176,7 @@ impl Client {
     }
 
     /// Waits for the next attempt by the client's own backoff, and no shorter than a refused login must.
+    #[inline(never)]
     fn wait(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
         let delay = dial_delay(self.config.backoff, self.attempt, &mut self.rng);
@@ -219,6 +220,7 @@ impl Client {
     }
 
     /// Orders the socket closed if there is one, and says whether there was.
+    #[inline(never)]
     fn hang_up(&mut self, reason: CloseReason) -> bool {
         let connected = self.phase.is_connected();
         if connected {

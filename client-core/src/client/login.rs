@@ -78,6 +78,7 @@ impl Client {
     }
 
     /// Logs in now, in place of any login in flight: its reply will be unknown, and thus ignored.
+    #[inline(never)]
     pub(super) fn begin_login(&mut self) {
         self.timers.clear(Timer::LoginRetry);
         self.timers.clear(Timer::Stable);
