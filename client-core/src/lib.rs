@@ -33,7 +33,7 @@
 //! # What a driver may rely on
 //!
 //! - Every request that `handle` accepted is settled exactly once; after `Destroy` all are.
-//! - Every [`PayloadRef`] of an accepted input is answered before `handle` returns, exactly once, by `Settle`,
+//! - Every [`PayloadRef`] of an accepted input is answered by that very input's outputs, exactly once, by `Settle`,
 //!   `LoggedIn`, `LoginRefused`, `Pong` or `Release`. If `handle` answers `Err`, nothing was taken.
 //! - `Send` and `Credentials` speak of the latest epoch, and only while its socket is open. Before the next
 //!   `Open`, the former socket died or was ordered closed. A socket that reported an error is ordered closed too.

@@ -88,7 +88,7 @@ fn cases(usual: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(2_500))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn every_promise_holds_in_any_order(config in any_config(), seed: u64, ops in any_ops(1..120)) {
@@ -97,7 +97,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn the_line_recovers_from_any_past(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {
