@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::BuildError;
+use crate::connect::connect;
 
 /// Read and write buffers of an idle socket, in bytes: small, because there may be many clients.
 const SOCKET_BUFFER_BYTES: usize = 2 * 1024;
@@ -83,10 +84,7 @@ impl Endpoint {
     }
 
     pub(crate) async fn dial(&self) -> Result<Socket, DialError> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(failed)?;
-        tcp.set_nodelay(true).map_err(failed)?;
+        let tcp = connect(&self.host, self.port).await.map_err(failed)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(SOCKET_BUFFER_BYTES)
             .write_buffer_size(SOCKET_BUFFER_BYTES)

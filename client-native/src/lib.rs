@@ -16,7 +16,10 @@
 //!         match push {
 //!             Ok(push) => {
 //!                 println!("{}: {:?}", push.event(), push.msg());
-//!                 bot.request("seen", &serde_json::json!({ "event": push.event() })).await?;
+//!                 match bot.request("ping", &()).await {
+//!                     Ok(reply) => println!("the server says {}", reply.data()),
+//!                     Err(error) => eprintln!("{error}"),
+//!                 }
 //!             }
 //!             Err(lagged) => eprintln!("{lagged}"),
 //!         }
@@ -39,6 +42,7 @@
 
 mod builder;
 mod client;
+mod connect;
 mod credentials;
 mod dial;
 mod driver;
