@@ -3,7 +3,8 @@
 /// The client's settings. All durations are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How long to wait between attempts.
+    /// How long to wait between dials. After a refused login the wait is longer and grows, to a minute at the
+    /// most, whatever stands here.
     pub backoff: Backoff,
     /// Give a dial up after this long.
     pub dial_timeout_ms: u32,
@@ -13,7 +14,7 @@ pub struct Config {
     pub heartbeat_interval_ms: u32,
     /// Declare the line dead this long after an unanswered `ping`, if nothing else arrived either.
     pub heartbeat_grace_ms: u32,
-    /// The same for the quick probe after a wake, a show or a clock jump.
+    /// The same for the quick probe after a wake, a show, a network change, a clock jump or a failed send.
     pub probe_grace_ms: u32,
     /// A timer that rings this much later than asked means that the process slept: probe before trusting.
     pub clock_jump_ms: u32,

@@ -69,9 +69,11 @@ pub enum Input<'a> {
     },
 
     // --- the platform ---
-    /// The network came or went.
+    /// The network came or went. An open line is probed, not believed dead: platforms report late and wrongly.
+    /// Without a line, nothing is dialled until it came back; tell the present state at the start if it is known.
     Network { online: bool },
-    /// The app was shown (`visible`) or hidden.
+    /// The app was shown (`visible`) or hidden. While it is hidden, a line that dies is not replaced; a driver
+    /// whose hidden app should stay connected (a browser's background tab) does not tell.
     Visibility { visible: bool },
     /// Time has passed; nothing else. Feed it when the timer of `poll_timeout` rings.
     Timeout,

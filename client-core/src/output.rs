@@ -8,7 +8,8 @@ use crate::{Epoch, ListenerId, PayloadRef, Phase, RequestId};
 pub enum Output {
     /// Dial, and speak of this attempt as `epoch`. Any earlier socket has been ordered closed before.
     Open { epoch: Epoch },
-    /// Close the socket of `epoch` (also one that is still dialling). No answer is awaited.
+    /// Close the socket of `epoch` (also one that is still dialling, or that reported an error). No answer is
+    /// awaited.
     Close { epoch: Epoch, code: u16 },
     /// Ask the credentials provider; answer with `Input::Credentials { id, .. }`.
     Credentials { epoch: Epoch, id: RequestId },
