@@ -38,7 +38,7 @@ rmSync(dist, { recursive: true, force: true })
 await bundle('esm')
 await bundle('cjs')
 types()
-wasm()
+besides()
 
 async function bundle(format) {
   const outdir = join(dist, format)
@@ -96,9 +96,10 @@ function walk(folder) {
   )
 }
 
-/** The module lies at the root of the package, where an app's build copies it from. */
-function wasm() {
-  cpSync(built('heartline_bg.wasm'), join(root, 'heartline.wasm'))
+/** The module lies at the root of the package, where an app's build copies it from; the licences too. */
+function besides() {
+  for (const name of ['LICENSE', 'LICENSE-MIT', 'LICENSE-APACHE']) cpSync(join(root, '..', name), join(root, name))
+  cpSync(built('heartline.wasm'), join(root, 'heartline.wasm'))
   cpSync(built('heartline.wasm.br'), join(root, 'heartline.wasm.br'))
 }
 

@@ -1,15 +1,15 @@
 // What pages and platforms do to a client at the worst moment, on the modern API.
-import test from 'node:test'
 import assert from 'node:assert/strict'
 import { createHeartline, HeartlineError } from 'heartline'
 import { createFakeUni } from 'heartline/testing'
 import { watch } from './support/classic.mjs'
+import { both, engine } from './support/engine.mjs'
 
 async function open(t, { platform, traits, before, ...options } = {}) {
   const fake = createFakeUni({ platform, traits })
   const restore = fake.install()
   if (before) before(fake)
-  const line = createHeartline({ url: 'wss://test', credentials: () => ({ u: 'user:6', token: 't' }), ...options })
+  const line = createHeartline({ url: 'wss://test', wasm: engine.wasm, credentials: () => ({ u: 'user:6', token: 't' }), ...options })
   t.after(() => line.destroy())
   t.after(restore)
   line.start()
@@ -24,7 +24,7 @@ async function online(t, options) {
   return story
 }
 
-test('a page calls request inside a push callback, and inside a reply', async (t) => {
+both('a page calls request inside a push callback, and inside a reply', async (t) => {
   const { fake, server, line } = await online(t)
   server.on('ask', (data) => data.n)
   const answers = []
@@ -39,7 +39,7 @@ test('a page calls request inside a push callback, and inside a reply', async (t
   assert.deepEqual(answers, [1, 2])
 })
 
-test('a page calls everything inside a state callback', async (t) => {
+both('a page calls everything inside a state callback', async (t) => {
   const { fake, line } = await online(t)
   let calls = 0
   line.listen('state', () => {
@@ -55,7 +55,7 @@ test('a page calls everything inside a state callback', async (t) => {
   assert.equal(line.isLogin, true)
 })
 
-test('a throwing callback harms nobody, and is reported', async (t) => {
+both('a throwing callback harms nobody, and is reported', async (t) => {
   const reported = []
   const { fake, server, line } = await online(t, { onListenerError: (error) => reported.push(error.message) })
   const heard = []
@@ -69,7 +69,7 @@ test('a throwing callback harms nobody, and is reported', async (t) => {
   assert.equal(line.isLogin, true)
 })
 
-test('10,000 requests in one millisecond: each its own reply', async (t) => {
+both('10,000 requests in one millisecond: each its own reply', async (t) => {
   const { fake, server, line } = await online(t)
   server.on('ask', (data) => data.n)
   const fates = Array.from({ length: 10000 }, (_, n) => watch(line.request('ask', { n })))
@@ -78,7 +78,7 @@ test('10,000 requests in one millisecond: each its own reply', async (t) => {
   assert.equal(new Set(server.received('ask').map((frame) => frame.uuid)).size, 10000)
 })
 
-test('closed while connecting, on every platform: no socket stays', async (t) => {
+both('closed while connecting, on every platform: no socket stays', async (t) => {
   for (const platform of ['wechat', 'app', 'alipay', 'douyin', 'h5', 'qq']) {
     for (const closeBeforeOpenIgnored of [false, true]) {
       const { fake, line } = await open(t, { platform, traits: { closeBeforeOpenIgnored } })
@@ -95,7 +95,7 @@ test('closed while connecting, on every platform: no socket stays', async (t) =>
   }
 })
 
-test('an error without a close, and a close without an open: back again', async (t) => {
+both('an error without a close, and a close without an open: back again', async (t) => {
   for (const failure of ['error-only', 'close-only', 'error-then-close']) {
     const { fake, server, line } = await open(t, { traits: { failure }, before: (fake) => (fake.server.refuseDials = true) })
     await fake.advance(5000)
@@ -111,7 +111,7 @@ test('an error without a close, and a close without an open: back again', async 
   }
 })
 
-test('a dial that is never answered is given up in time', async (t) => {
+both('a dial that is never answered is given up in time', async (t) => {
   const { fake, server, line } = await open(t, { before: (fake) => (fake.server.ignoreDials = true) })
   await fake.advance(60000)
   assert.ok(fake.sockets.length >= 2, 'tried again')
@@ -121,7 +121,7 @@ test('a dial that is never answered is given up in time', async (t) => {
   assert.equal(line.isLogin, true)
 })
 
-test('late events of dead sockets do nothing, whatever they say', async (t) => {
+both('late events of dead sockets do nothing, whatever they say', async (t) => {
   const { fake, server, line } = await online(t, { traits: { lateCloseMs: Infinity } })
   const heard = []
   line.on('chat1', (message) => heard.push(message.msg))
@@ -140,7 +140,7 @@ test('late events of dead sockets do nothing, whatever they say', async (t) => {
   assert.equal(server.connections.length, 2)
 })
 
-test('success is reported for a send that was lost: the request is settled by time, and says that it was sent', async (t) => {
+both('success is reported for a send that was lost: the request is settled by time, and says that it was sent', async (t) => {
   const { fake, server, line } = await online(t)
   server.on('ask', () => 'answer')
   fake.loseSends(1)
@@ -153,7 +153,7 @@ test('success is reported for a send that was lost: the request is settled by ti
   assert.ok(lost.value instanceof HeartlineError)
 })
 
-test('a lost heartbeat on a half-open line: noticed, replaced, one socket left', async (t) => {
+both('a lost heartbeat on a half-open line: noticed, replaced, one socket left', async (t) => {
   const { fake, server, line } = await online(t)
   fake.halfOpen()
   await fake.advance(1)
@@ -164,7 +164,7 @@ test('a lost heartbeat on a half-open line: noticed, replaced, one socket left',
   assert.equal(fake.alive.length, 1)
 })
 
-test('background kills the socket and calls it a clean close: back at once on show, without backoff', async (t) => {
+both('background kills the socket and calls it a clean close: back at once on show, without backoff', async (t) => {
   for (const hideCloseCode of [1000, 1001, 1006]) {
     const { fake, line } = await online(t, { traits: { hideCloseCode } })
     fake.hide()
@@ -177,7 +177,7 @@ test('background kills the socket and calls it a clean close: back at once on sh
   }
 })
 
-test('the network returns: back at once, without backoff', async (t) => {
+both('the network returns: back at once, without backoff', async (t) => {
   for (const platform of ['wechat', 'douyin', 'qq']) {
     const { fake, line } = await online(t, { platform })
     fake.network('none')
@@ -190,7 +190,7 @@ test('the network returns: back at once, without backoff', async (t) => {
   }
 })
 
-test('hidden and asleep for an hour with a dead line: probed on show, replaced within seconds', async (t) => {
+both('hidden and asleep for an hour with a dead line: probed on show, replaced within seconds', async (t) => {
   const { fake, server, line } = await online(t, { platform: 'h5' })
   fake.hide()
   fake.halfOpen()
@@ -203,14 +203,14 @@ test('hidden and asleep for an hour with a dead line: probed on show, replaced w
   assert.ok(server.connections.length >= 2)
 })
 
-test('a terminal close code is not retried', async (t) => {
+both('a terminal close code is not retried', async (t) => {
   const { fake, server } = await online(t)
   server.latest.close(4500, 'kicked')
   await fake.advance(600000)
   assert.equal(fake.sockets.length, 1)
 })
 
-test('destroyed in the midst of everything: every promise settled, no timer, no socket', async (t) => {
+both('destroyed in the midst of everything: every promise settled, no timer, no socket', async (t) => {
   const { fake, server, line } = await online(t)
   server.silent = true
   const fates = Array.from({ length: 50 }, () => watch(line.request('ask', {})))

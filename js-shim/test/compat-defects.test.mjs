@@ -1,9 +1,9 @@
 // The defects of the original, one test each: the shipped class must not have them.
-import test from 'node:test'
 import assert from 'node:assert/strict'
 import { classicApp, onlineApp, watch } from './support/classic.mjs'
+import { both } from './support/engine.mjs'
 
-test('ids taken from the millisecond clock collide: 10,000 sends in one millisecond each get their own reply', async (t) => {
+both('ids taken from the millisecond clock collide: 10,000 sends in one millisecond each get their own reply', async (t) => {
   const { fake, server, socket } = await onlineApp(t)
   server.on('echo', (data) => data.n)
   const fates = Array.from({ length: 10000 }, (_, n) => watch(socket._send('echo', { n })))
@@ -12,7 +12,7 @@ test('ids taken from the millisecond clock collide: 10,000 sends in one millisec
   assert.ok(fates.every((fate, n) => fate.state === 'resolved' && fate.value.body === n && fate.count === 1))
 })
 
-test('promises are dropped on close: each is settled', async (t) => {
+both('promises are dropped on close: each is settled', async (t) => {
   const { fake, server, socket } = await onlineApp(t)
   server.silent = true
   const closed = watch(socket._send('ask', {}))
@@ -27,7 +27,7 @@ test('promises are dropped on close: each is settled', async (t) => {
   assert.equal(dropped.state, 'rejected')
 })
 
-test('promises are dropped on a failed send: settled', async (t) => {
+both('promises are dropped on a failed send: settled', async (t) => {
   const { fake, socket } = await onlineApp(t)
   fake.sockets[0].task.send = (call) => call.fail({ errMsg: 'sendSocketMessage:fail' })
   const fate = watch(socket._send('ask', {}))
@@ -35,7 +35,7 @@ test('promises are dropped on a failed send: settled', async (t) => {
   assert.equal(fate.state, 'rejected')
 })
 
-test('promises are dropped when the socket is not open: settled at once', async (t) => {
+both('promises are dropped when the socket is not open: settled at once', async (t) => {
   const { fake, socket } = await classicApp(t)
   const before = watch(socket._send('ask', {}))
   socket._connectionLoop()
@@ -44,7 +44,7 @@ test('promises are dropped when the socket is not open: settled at once', async 
   assert.deepEqual([before.state, dialling.state], ['rejected', 'rejected'])
 })
 
-test('a reply that never comes: settled by time', async (t) => {
+both('a reply that never comes: settled by time', async (t) => {
   const { fake, server, socket } = await onlineApp(t)
   server.on('ask', () => 'too late')
   server.replyDelayMs = 3600000
@@ -53,7 +53,7 @@ test('a reply that never comes: settled by time', async (t) => {
   assert.equal(fate.state, 'rejected')
 })
 
-test('a second _connectionLoop starts a second loop: it changes nothing', async (t) => {
+both('a second _connectionLoop starts a second loop: it changes nothing', async (t) => {
   const { fake, server, socket } = await classicApp(t)
   for (let i = 0; i < 5; i++) socket._connectionLoop()
   await fake.advance(1000)
@@ -64,7 +64,7 @@ test('a second _connectionLoop starts a second loop: it changes nothing', async 
   assert.equal(server.received('login').length, 2)
 })
 
-test('handlers throw on a failed send: the answer to a server ping fails and nothing else', async (t) => {
+both('handlers throw on a failed send: the answer to a server ping fails and nothing else', async (t) => {
   const { fake, server, socket } = await onlineApp(t)
   fake.sockets[0].task.send = () => { throw new Error('not open') }
   server.latest.ping(7)
@@ -74,7 +74,7 @@ test('handlers throw on a failed send: the answer to a server ping fails and not
   assert.equal(socket.IsLogin, true, 'back on a socket that sends')
 })
 
-test('module-level globals allow one instance only: two live side by side', async (t) => {
+both('module-level globals allow one instance only: two live side by side', async (t) => {
   const { fake, server, socket, make } = await onlineApp(t)
   const other = { getUser: () => ({ user_id: 7, socket_token: 't7' }) }
   const second = make({ url: 'wss://second', jwt: other })
@@ -92,7 +92,7 @@ test('module-level globals allow one instance only: two live side by side', asyn
   assert.deepEqual([socket.IsLogin, second.IsLogin], [true, false])
 })
 
-test('the flags contradict one another between connectSocket and onOpen: never', async (t) => {
+both('the flags contradict one another between connectSocket and onOpen: never', async (t) => {
   const { fake, server, socket, app } = await classicApp(t, { platform: 'app' })
   const contradictions = []
   const look = () => {
@@ -118,7 +118,7 @@ test('the flags contradict one another between connectSocket and onOpen: never',
   assert.deepEqual(contradictions, [])
 })
 
-test('login runs again while a login is in flight: one login', async (t) => {
+both('login runs again while a login is in flight: one login', async (t) => {
   const { fake, server, socket } = await classicApp(t, { reConnectTime: 500, heartTime: 1000 })
   server.replyDelayMs = 8000
   socket._connectionLoop()
@@ -127,7 +127,7 @@ test('login runs again while a login is in flight: one login', async (t) => {
   assert.equal(socket.IsLogin, true)
 })
 
-test("after _close the dead socket's late onClose closes the new one: it does not", async (t) => {
+both("after _close the dead socket's late onClose closes the new one: it does not", async (t) => {
   const { fake, server, socket } = await onlineApp(t, { traits: { lateCloseMs: 8000 } })
   socket._close()
   await fake.advance(6000)
@@ -137,7 +137,7 @@ test("after _close the dead socket's late onClose closes the new one: it does no
   assert.equal(server.connections.length, 2)
 })
 
-test('a user switching account keeps the old identity until the next reconnect: relogin on the same socket', async (t) => {
+both('a user switching account keeps the old identity until the next reconnect: relogin on the same socket', async (t) => {
   const { fake, server, jwt } = await onlineApp(t)
   jwt.user_id = 9
   await fake.advance(5000)
@@ -146,7 +146,7 @@ test('a user switching account keeps the old identity until the next reconnect: 
   assert.equal(server.latest.user, 'user:9')
 })
 
-test('logging out keeps the session: it ends, and nothing is dialled', async (t) => {
+both('logging out keeps the session: it ends, and nothing is dialled', async (t) => {
   const { fake, server, socket, app } = await onlineApp(t)
   app.globalData.isLogin = false
   await fake.advance(5000)
@@ -158,7 +158,7 @@ test('logging out keeps the session: it ends, and nothing is dialled', async (t)
   assert.equal(socket.IsLogin, true)
 })
 
-test('logged out within the reconnect delay: looked up before the dial, so there is none', async (t) => {
+both('logged out within the reconnect delay: looked up before the dial, so there is none', async (t) => {
   const { fake, socket, app } = await onlineApp(t)
   socket._close()
   await fake.advance(4990)
@@ -167,7 +167,7 @@ test('logged out within the reconnect delay: looked up before the dial, so there
   assert.equal(fake.sockets.length, 1)
 })
 
-test('a half-open link is never noticed: noticed after one heartbeat, and replaced', async (t) => {
+both('a half-open link is never noticed: noticed after one heartbeat, and replaced', async (t) => {
   const { fake, server, socket } = await onlineApp(t)
   fake.halfOpen()
   await fake.advance(1000)
@@ -178,7 +178,7 @@ test('a half-open link is never noticed: noticed after one heartbeat, and replac
   assert.equal(fake.alive.length, 1)
 })
 
-test('slow replies cause repeated logins and toasts: one of each', async (t) => {
+both('slow replies cause repeated logins and toasts: one of each', async (t) => {
   const { fake, server, socket } = await classicApp(t)
   server.replyDelayMs = 6000
   socket._connectionLoop()
@@ -187,7 +187,7 @@ test('slow replies cause repeated logins and toasts: one of each', async (t) => 
   assert.equal(fake.toasts.length, 1)
 })
 
-test('a login reply that comes twice shows one toast', async (t) => {
+both('a login reply that comes twice shows one toast', async (t) => {
   const { fake, server } = await onlineApp(t)
   const { uuid } = server.received('login')[0]
   server.latest.sendRaw(JSON.stringify({ type: 'respon', event: uuid, data: { error: 0, body: '登录成功' } }))
@@ -195,7 +195,7 @@ test('a login reply that comes twice shows one toast', async (t) => {
   assert.equal(fake.toasts.length, 1)
 })
 
-test('a refused token is retried for ever at full pace: ever more slowly', async (t) => {
+both('a refused token is retried for ever at full pace: ever more slowly', async (t) => {
   const { fake, server, socket } = await classicApp(t, { before: (fake) => (fake.server.acceptLogin = () => false) })
   socket._connectionLoop()
   await fake.advance(10 * 60000)
@@ -208,7 +208,7 @@ test('a refused token is retried for ever at full pace: ever more slowly', async
   assert.equal(fake.toasts.length, 1)
 })
 
-test('a slow getNetworkType leaves ghost sockets: one socket, whatever comes late', async (t) => {
+both('a slow getNetworkType leaves ghost sockets: one socket, whatever comes late', async (t) => {
   for (const networkAnswerMs of [1200, 7000, Infinity]) {
     await t.test(`${networkAnswerMs} ms`, async (t) => {
       const { fake, server, socket } = await classicApp(t, { traits: { networkAnswerMs } })
@@ -226,7 +226,7 @@ test('a slow getNetworkType leaves ghost sockets: one socket, whatever comes lat
   }
 })
 
-test('_close cannot stay closed: destroy can', async (t) => {
+both('_close cannot stay closed: destroy can', async (t) => {
   const { fake, socket } = await onlineApp(t)
   const pending = watch(socket._send('nothing', {}))
   socket.destroy()
@@ -244,7 +244,7 @@ test('_close cannot stay closed: destroy can', async (t) => {
   assert.equal(after.state, 'rejected', 'and no call on it throws')
 })
 
-test("the error event overtakes connectSocket's success and the client wedges: it comes back", async (t) => {
+both("the error event overtakes connectSocket's success and the client wedges: it comes back", async (t) => {
   const { fake, server, socket } = await classicApp(t, { traits: { errorOvertakesSuccess: true, failure: 'error-only' } })
   server.refuseDials = true
   socket._connectionLoop()
@@ -255,7 +255,7 @@ test("the error event overtakes connectSocket's success and the client wedges: i
   assert.equal(socket.IsLogin, true)
 })
 
-test("the network's return is ignored: it brings the line back at once", async (t) => {
+both("the network's return is ignored: it brings the line back at once", async (t) => {
   const { fake, socket } = await onlineApp(t, { reConnectTime: 60000 })
   fake.network('none')
   await fake.advance(20000)
@@ -265,7 +265,7 @@ test("the network's return is ignored: it brings the line back at once", async (
   assert.equal(socket.IsLogin, true)
 })
 
-test('five minutes of bad weather on every platform: never more than one socket, and online in the end', async (t) => {
+both('five minutes of bad weather on every platform: never more than one socket, and online in the end', async (t) => {
   for (const platform of ['wechat', 'app', 'alipay', 'douyin', 'h5', 'qq']) {
     await t.test(platform, async (t) => {
       const { fake, server, socket } = await onlineApp(t, { platform })

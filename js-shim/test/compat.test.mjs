@@ -43,6 +43,15 @@ test('_connectionLoop dials at once, logs in on open, and shows the toast', asyn
   assert.deepEqual(fake.toasts, [{ title: '上线成功', icon: 'none', duration: 2000 }])
 })
 
+test('the toast is shown after each login, once', async (t) => {
+  const { fake } = await onlineApp(t)
+  fake.drop()
+  await fake.advance(6000)
+  assert.equal(fake.toasts.length, 2)
+  await fake.advance(600000)
+  assert.equal(fake.toasts.length, 2)
+})
+
 test('the role before the id, and the toast, can be configured', async (t) => {
   const { fake, server } = await onlineApp(t, { role: 'xxx', toast: false })
   assert.equal(server.received('login')[0].data.u, 'xxx:6')

@@ -30,7 +30,7 @@ const works = { isLogin: true, refusedIsOurs: true, sameClass: true, functions: 
 
 test('the tarball holds what is needed and nothing else', () => {
   const installed = join(project, 'node_modules/heartline')
-  for (const file of ['heartline.wasm', 'heartline.wasm.br', 'dist/esm/compat.js', 'dist/cjs/vue.d.ts', 'README.zh-CN.md']) {
+  for (const file of ['heartline.wasm', 'heartline.wasm.br', 'dist/esm/compat.js', 'dist/cjs/vue.d.ts', 'README.zh-CN.md', 'LICENSE-MIT']) {
     assert.ok(existsSync(join(installed, file)), `${file} is missing`)
   }
   for (const file of ['src', 'test', 'tools', 'pkg', 'packaging', 'scripts', 'tsconfig.json']) {
@@ -38,8 +38,8 @@ test('the tarball holds what is needed and nothing else', () => {
   }
 })
 
-test('node, ES modules', () => {
-  assert.deepEqual(JSON.parse(run('node-esm/main.mjs')), works)
+test('node, ES modules; with the shipped wasm, and without', () => {
+  assert.deepEqual(JSON.parse(run('node-esm/main.mjs')), { engines: ['js', 'wasm'], ...works })
 })
 
 test('node, CommonJS', () => {

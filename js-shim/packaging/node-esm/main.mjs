@@ -3,6 +3,8 @@ import { createHeartline, HeartlineError, detectHost } from 'heartline'
 import UniSocketPromise, { UniSocketPromise as named } from 'heartline/compat'
 import { provideHeartline, useHeartline, onPush, useConnection } from 'heartline/vue'
 import { createFakeUni } from 'heartline/testing'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 
 const fake = createFakeUni()
 const line = createHeartline({ url: 'wss://test', host: fake.host, credentials: () => ({ u: 'user:6', token: 't' }) })
@@ -10,8 +12,14 @@ line.start()
 await line.loaded
 await fake.advance(1000)
 const refusal = await Promise.all([line.request('nothing').catch((error) => error), fake.advance(1000)]).then(([error]) => error)
+
+const wasm = readFileSync(createRequire(import.meta.url).resolve('heartline/heartline.wasm'))
+const compiled = createHeartline({ url: 'wss://test', host: fake.host, wasm })
+await compiled.loaded
+
 console.log(
   JSON.stringify({
+    engines: [line.engine, compiled.engine],
     isLogin: line.isLogin,
     refusedIsOurs: refusal instanceof HeartlineError,
     sameClass: UniSocketPromise === named,
@@ -19,3 +27,4 @@ console.log(
   }),
 )
 line.destroy()
+compiled.destroy()

@@ -1,6 +1,7 @@
 // A classic page on a fake platform: the shipped class, a user, and a clock that the test moves.
 import { UniSocketPromise } from 'heartline/compat'
 import { createFakeUni } from 'heartline/testing'
+import { engine } from './engine.mjs'
 
 /** Everything a story needs. The clock stands at 0; nothing has been dialled. */
 export async function classicApp(t, { platform = 'wechat', traits, isLogin = true, user = 6, before, ...options } = {}) {
@@ -9,7 +10,7 @@ export async function classicApp(t, { platform = 'wechat', traits, isLogin = tru
   const jwt = { user_id: user, getUser: () => ({ user_id: jwt.user_id, socket_token: `token-${jwt.user_id}` }) }
   if (before) before(fake, jwt)
   const make = (more = {}) => {
-    const made = new UniSocketPromise({ url: 'wss://test', jwt, ...options, ...more })
+    const made = new UniSocketPromise({ url: 'wss://test', jwt, ...options, ...more, client: { wasm: engine.wasm, ...options.client } })
     t.after(() => made.destroy())
     return made
   }
