@@ -30,8 +30,12 @@ pub(super) fn refusal(status: StatusCode, reason: impl std::fmt::Display) -> Ans
 }
 
 /// A refusal that is worth another attempt after so many seconds.
-pub(super) fn retry_later(reason: impl std::fmt::Display, seconds: u32) -> Answer {
-    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, reason);
+pub(super) fn retry_later(
+    status: StatusCode,
+    reason: impl std::fmt::Display,
+    seconds: u32,
+) -> Answer {
+    let mut response = refusal(status, reason);
     response
         .headers_mut()
         .insert(hyper::header::RETRY_AFTER, HeaderValue::from(seconds));

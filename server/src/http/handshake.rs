@@ -4,6 +4,7 @@
 use super::answer::{Answer, answer, refusal, retry_later};
 use super::guard::Guard;
 use super::route::Site;
+use crate::hub::Refusal;
 use crate::metrics::Happening;
 use crate::net::{Command, Newcomer};
 use hyper::body::Incoming;
@@ -41,7 +42,11 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
             site.world
                 .metrics
                 .note(Happening::TooManyConnections, reason);
-            return retry_later(reason, 5);
+            let status = match reason {
+                Refusal::Server => StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::Address => StatusCode::TOO_MANY_REQUESTS,
+            };
+            return retry_later(status, reason, RETRY_AFTER_S);
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
@@ -80,6 +85,8 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
     response
 }
 
+/// Advice to who found no place.
+const RETRY_AFTER_S: u32 = 5;
 /// What a peer may take to let its `101` through.
 const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
 

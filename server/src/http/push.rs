@@ -78,7 +78,7 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         .publish(form.recipients(), &frame)
         .map_err(|reason| {
             world.metrics.note(Happening::Overloaded, reason);
-            retry_later(reason, 1)
+            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
         })?;
     world.metrics.count(Happening::Push);
     Ok(classic(&head.headers, "ok"))

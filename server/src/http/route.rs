@@ -33,6 +33,8 @@ pub struct Site {
 
 /// HTTP connections beyond those that may become WebSockets.
 const LOBBY_EXTRA: usize = 1_024;
+/// The same for one address, where there is a bound: a backend pushes from where devices also come.
+const LOBBY_EXTRA_PER_ADDRESS: usize = 64;
 
 impl Site {
     /// The site of a server.
@@ -42,7 +44,10 @@ impl Site {
             door: Door::new(limits.max_connections, limits.max_connections_per_address),
             lobby: Door::new(
                 limits.max_connections.saturating_add(LOBBY_EXTRA),
-                limits.max_connections_per_address,
+                match limits.max_connections_per_address {
+                    0 => 0,
+                    bound => bound.saturating_add(LOBBY_EXTRA_PER_ADDRESS),
+                },
             ),
             tasks: TaskTracker::new(),
             push_events: EventPatterns::new(push.events.iter().cloned()),

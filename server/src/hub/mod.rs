@@ -5,6 +5,6 @@ mod door;
 mod registry;
 mod routing;
 
-pub use door::{Door, Permit};
+pub use door::{Door, Permit, Refusal};
 pub use registry::ConnectionRef;
 pub use routing::Hub;

@@ -22,7 +22,7 @@ const DRAIN_SLICE: usize = 128;
 /// How long a closing connection may take to close its side.
 const LINGER_MS: u64 = 2_000;
 /// The same for one that reads too slowly: what is in the socket's own buffer comes before the close frame.
-const SLOW_LINGER_MS: u64 = 10_000;
+const SLOW_LINGER_MS: u64 = 30_000;
 /// The least advice of a drain: a moment for the successor to start.
 pub(super) const DRAIN_ADVICE_MS: u64 = 200;
 
