@@ -404,3 +404,55 @@ async fn settings_that_cannot_work_are_refused() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn the_networks_return_is_not_waited_out() {
+    let server = Server::bind().await;
+    let hour = heartline_client_native::Backoff::Fixed {
+        delay_ms: 3_600_000,
+    };
+    let client = server.builder().backoff(hour).connect().expect("a client");
+    let peer = server.accept_login().await;
+    soon("the login", client.ready()).await.expect("ready");
+    drop(peer);
+    let mut states = client.states();
+    let waiting = |phase: &Phase| matches!(phase, Phase::Waiting { .. });
+    soon("the loss", states.wait_for(waiting))
+        .await
+        .expect("alive");
+    client.set_network(false);
+    assert!(
+        server.stays_lonely(600).await,
+        "nothing is tried without a network"
+    );
+    client.set_network(true);
+    server.accept_login().await;
+}
+
+#[tokio::test]
+async fn a_stopped_client_starts_again_on_request() {
+    let server = Server::bind().await;
+    let client = server.builder().connect().expect("a client");
+    let mut chats = client.on("chat*").expect("a subscription");
+    let mut peer = server.accept_login().await;
+    soon("the login", client.ready()).await.expect("ready");
+    client.stop();
+    assert_eq!(peer.closing().await, Some(1000));
+    assert_eq!(
+        client.phase(),
+        Phase::Closed {
+            reason: CloseReason::Asked
+        }
+    );
+    assert!(server.stays_lonely(200).await);
+
+    client.start();
+    client.start(); // a second word starts no second line
+    let mut peer = server.accept_login().await;
+    peer.push("chat1", json!(1)).await;
+    soon("the push", chats.recv())
+        .await
+        .expect("open")
+        .expect("no gap");
+    assert!(server.stays_lonely(200).await);
+}
