@@ -65,7 +65,6 @@ impl Client {
             return;
         }
         self.timers.clear(Timer::Grace);
-        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
         if self.timers.at(Timer::Login) <= self.now() {
             self.set(Timer::Login, self.config.probe_grace_ms.max(1));
         }
