@@ -190,3 +190,74 @@ fn a_line_that_never_logs_in_is_closed_with_4001_and_one_that_did_is_not() {
     outside.expect_close(4001);
     assert!(inside.ping());
 }
+
+/// The number that `/healthz` shows under a name.
+fn counted(server: &Server, name: &str) -> u64 {
+    let mut http = server.http();
+    http.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    let text = http.response().text();
+    let start = text
+        .find(&format!("\"{name}\":"))
+        .unwrap_or_else(|| panic!("no {name} in {text}"));
+    let digits = text[start + name.len() + 3..].trim_start();
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits[..end].parse().expect("a number")
+}
+
+#[test]
+fn a_bound_that_was_met_is_counted_and_logged() {
+    let stage = Stage::shared();
+    let server = stage.server(&[
+        "--max-message-bytes",
+        "1000",
+        "--login-deadline-ms",
+        "300",
+        "--frame-burst",
+        "50",
+        "--max-connections-per-user",
+        "1",
+    ]);
+    let names = [
+        "too_big",
+        "login_deadline",
+        "rate_limited",
+        "too_many_connections",
+        "protocol_error",
+        "body_too_big",
+    ];
+    for name in names {
+        assert_eq!(counted(&server, name), 0, "{name} at the start");
+    }
+    server.peer().expect_close(4001);
+    let mut big = server.device("user:1");
+    big.send(&"x".repeat(1_001));
+    big.expect_close(1009);
+    let mut many = server.device("user:2");
+    let mut too_many = server.peer();
+    let token = heartline_e2e::token_for("user:2");
+    too_many.send(&format!(
+        r#"{{"event":"login","data":{{"u":"user:2","token":"{token}"}},"uuid":1}}"#
+    ));
+    too_many.expect_close(4004);
+    let ping = heartline_e2e::frame_bytes(true, 1, Some([1; 4]), br#"{"event":"ping","uuid":1}"#);
+    many.send_raw(ping.repeat(5_000));
+    many.expect_close(4003);
+    let mut broken = server.peer();
+    broken.send_raw(heartline_e2e::frame_bytes(true, 1, None, b"{}"));
+    broken.expect_close(1002);
+    let mut http = server.http();
+    http.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n");
+    assert_eq!(http.response().status, 413);
+    for name in names {
+        assert_eq!(counted(&server, name), 1, "{name} after it was met");
+    }
+    let printed = server.stdout() + &server.stderr();
+    for name in names {
+        assert!(
+            printed.contains(name),
+            "no log line names {name}:\n{printed}"
+        );
+    }
+}

@@ -107,7 +107,7 @@ fn a_hundred_frozen_devices_cost_a_bounded_queue_each() {
             let peer = server.device("user:6");
             // A small window, so that the kernel holds little of what is not read.
             socket2::SockRef::from(peer.stream())
-                .set_recv_buffer_size(4_096)
+                .set_recv_buffer_size(64 << 10)
                 .expect("a small buffer");
             peer
         })
