@@ -47,6 +47,8 @@ pub struct World {
     /// When the latest dial began and when a login was refused last, while the clock was not set.
     dialled_at: Option<u64>,
     refused_at: Option<u64>,
+    /// A login began, and its credentials were not asked for yet.
+    login_begins: bool,
     /// The present input is the app's own order, which needs no patience.
     app_orders: bool,
     latest_login: Option<RequestId>,
@@ -75,6 +77,7 @@ impl World {
             listeners: Vec::new(),
             dialled_at: None,
             refused_at: None,
+            login_begins: false,
             app_orders: false,
             latest_login: None,
             log: Vec::new(),
@@ -457,6 +460,8 @@ impl World {
                     "a login on a socket that is not open"
                 );
                 self.credentials = Some((id, false));
+                let begins = std::mem::take(&mut self.login_begins);
+                assert!(begins || self.app_orders, "two logins in flight");
                 let rested = self
                     .refused_at
                     .take()
@@ -539,6 +544,7 @@ impl World {
             ClientEvent::Phase(phase) => {
                 assert_ne!(phase, self.told_phase, "a change that changes nothing");
                 self.told_phase = phase;
+                self.login_begins = phase == Phase::LoggingIn;
             }
             ClientEvent::LoggedIn { body, .. } => {
                 assert_eq!(self.told_phase, Phase::Ready);

@@ -113,7 +113,7 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
 #[test]
 fn a_new_identity_after_a_refusal_logs_in_at_once() {
     check(
-        "start; identity; opened; creds; reply error; identity; creds; reply ok",
+        "start; identity; opened; creds; reply error; identity; creds; +9s; reply ok; +9s",
         expect![[r#"
             start
             identity
@@ -133,9 +133,11 @@ fn a_new_identity_after_a_refusal_logs_in_at_once() {
               credentials #2?
             creds
               send login #2
+            +9s
             reply ok
               = Ready
               logged in p2
+            +9s
         "#]],
     );
 }
