@@ -57,7 +57,7 @@ fn every_source_file_says_what_it_is_for() {
     for path in rust_sources() {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!") || text.starts_with("#![no_main]"), "{} does not open with //!", path.display());
-        assert!(!text.contains("under construction"), "{} is still a placeholder", path.display());
+        assert!(!text.contains(concat!("under con", "struction")), "{} is still a placeholder", path.display());
     }
     for path in files(&root().join("js-shim/src"), &["ts"]) {
         let text = fs::read_to_string(&path).unwrap();
