@@ -284,7 +284,7 @@ fn the_network_is_reported_gone_and_the_line_is_dead() {
 #[test]
 fn a_late_reply_to_a_ping_of_the_former_line_or_session_means_nothing() {
     check(
-        "ready; +25s; closed; until open; opened; creds; reply ok; reply #2 error; send failed #2",
+        "ready; +25s; closed; until open; opened; creds; reply ok; send failed #2; reply #2 error",
         expect![[r#"
             +25s
               +25000ms: send ping #2
@@ -303,9 +303,9 @@ fn a_late_reply_to_a_ping_of_the_former_line_or_session_means_nothing() {
             reply ok
               = Ready
               logged in again p2
+            send failed #2
             reply #2 error
               release p3
-            send failed #2
         "#]],
     );
     check(
