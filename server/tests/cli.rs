@@ -45,6 +45,17 @@ fn the_classic_command_line_serves() {
     socket.expect(r#""msg":{"a":1.0}"#);
 }
 
+/// The key that a server with no configuration made; what is said around it is on stderr by then.
+fn generated_key(server: &Serving) -> String {
+    let before = "for this run only: ";
+    let all = |text: &String| text.contains("below [roles].");
+    eventually("the key", Duration::from_secs(5), || server.stderr(), all);
+    let stderr = server.stderr();
+    assert_eq!(stderr.matches(before).count(), 1, "printed once: {stderr}");
+    let (_, rest) = stderr.split_once(before).expect("a key");
+    rest.lines().next().expect("a key").to_owned()
+}
+
 #[test]
 fn zero_configuration_makes_a_key_and_says_what_to_do_with_it() {
     for arguments in [
@@ -52,21 +63,18 @@ fn zero_configuration_makes_a_key_and_says_what_to_do_with_it() {
         &["serve", "--listen", "127.0.0.1:0"],
     ] {
         let server = Serving::start(heartline(arguments));
-        let stderr = server.stderr();
-        let (_, rest) = stderr
-            .split_once("for this run only: ")
-            .unwrap_or_else(|| panic!("no key in {stderr}"));
-        let key = rest.lines().next().expect("a key");
+        let key = generated_key(&server);
         assert!(
             key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()),
             "{key}"
         );
+        let stderr = server.stderr();
         assert!(stderr.contains("Give it to the backend"), "{stderr}");
         assert!(
             stderr.contains(&format!("token --role-key user={key} user:1")),
             "{stderr}"
         );
-        WebSocket::open(server.address).login("user:1", key);
+        WebSocket::open(server.address).login("user:1", &key);
     }
 }
 
@@ -86,15 +94,7 @@ fn no_argument_at_all_means_serve_on_8080() {
 
 #[test]
 fn two_keys_are_not_made_alike() {
-    let key = || {
-        let server = Serving::start(heartline(&["--listen", "127.0.0.1:0"]));
-        server
-            .stderr()
-            .split_once("for this run only: ")
-            .expect("a key")
-            .1[..32]
-            .to_owned()
-    };
+    let key = || generated_key(&Serving::start(heartline(&["--listen", "127.0.0.1:0"])));
     assert_ne!(key(), key());
 }
 

@@ -49,16 +49,21 @@ impl Redis {
             .unwrap_or_else(|error| {
                 panic!("these tests need redis-server ({error}): apt-get install redis-server")
             });
+        // Another test may have taken the port since: it must be this one that answers.
+        let ours = format!("process_id:{}\r\n", child.id());
         self.child = Some(child);
         let deadline = Instant::now() + Duration::from_secs(10);
-        while self
-            .connection()
-            .and_then(|mut c| redis::cmd("PING").query::<String>(&mut c))
-            .is_err()
-        {
+        let answers = || {
+            let mut connection = self.connection().ok()?;
+            redis::cmd("INFO")
+                .arg("server")
+                .query::<String>(&mut connection)
+                .ok()
+        };
+        while !answers().is_some_and(|info| info.contains(&ours)) {
             assert!(
                 Instant::now() < deadline,
-                "redis-server on port {} does not answer",
+                "the redis-server of this test does not answer on port {}",
                 self.port
             );
             std::thread::sleep(Duration::from_millis(10));
