@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 4_096;
+/// Bytes that the kernel may hold for one peer (it doubles the number for its own bookkeeping).
+const SEND_BUFFER: usize = 256 * 1024;
 /// After an accept that failed for want of resources.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,6 +32,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart must not wait for the connections of its predecessor to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets inherit it. Left alone, the kernel would hold megabytes for a peer that does not read, beside
+    // the queue that we bound, and such a peer would be noticed late.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

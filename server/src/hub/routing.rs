@@ -107,3 +107,86 @@ impl Hub {
 
 /// Recipients looked up under one lock of the registry: about 30 µs.
 const LOOKUP_SLICE: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Poll, Token, Waker};
+
+    /// A hub over two mailboxes that nobody empties but the test.
+    fn hub() -> (Hub, Vec<Poll>) {
+        let polls: Vec<_> = (0..2).map(|_| Poll::new().unwrap()).collect();
+        let mailbox =
+            |poll: &Poll| Arc::new(Mailbox::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let mailboxes = polls.iter().map(mailbox).collect();
+        (Hub::new(10, mailboxes, Arc::default()), polls)
+    }
+
+    fn user(text: &str) -> User {
+        User::parse(text).unwrap()
+    }
+
+    /// What waits for a shard, as `frame:slots`.
+    fn waiting(hub: &Hub, shard: usize) -> Vec<String> {
+        let told = |command: Command| match command {
+            Command::Deliver(delivery) => {
+                let slots: Vec<_> = delivery
+                    .targets
+                    .iter()
+                    .map(|target| target.slot())
+                    .collect();
+                format!("{}:{slots:?}", String::from_utf8_lossy(&delivery.frame))
+            }
+            other => format!("{other:?}"),
+        };
+        hub.shard(shard).take().into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_push_goes_once_to_each_shard_that_has_a_recipient() {
+        let (hub, _polls) = hub();
+        for (shard, slot, name) in [
+            (0, 5, "user:1"),
+            (0, 3, "user:2"),
+            (1, 7, "user:1"),
+            (1, 8, "user:3"),
+        ] {
+            hub.log_in(ConnectionRef::new(shard, slot, 1), None, user(name))
+                .unwrap();
+        }
+        let both = [user("user:1"), user("user:2"), user("user:404")];
+        assert_eq!(hub.publish(&both, &Bytes::from_static(b"a")), Ok(3));
+        assert_eq!(
+            hub.publish(&[user("user:3")], &Bytes::from_static(b"b")),
+            Ok(1)
+        );
+        assert_eq!(
+            hub.publish(&[user("user:404")], &Bytes::from_static(b"c")),
+            Ok(0)
+        );
+        assert_eq!(
+            hub.backlog(),
+            (4, 3),
+            "four deliveries of three one-byte frames"
+        );
+        assert_eq!(waiting(&hub, 0), ["a:[3, 5]"]);
+        assert_eq!(waiting(&hub, 1), ["a:[7]", "b:[8]"]);
+        assert_eq!(hub.backlog(), (0, 0), "made, or dropped");
+    }
+
+    #[test]
+    fn what_piles_up_is_refused_until_the_shards_have_caught_up() {
+        let (hub, _polls) = hub();
+        hub.log_in(ConnectionRef::new(0, 1, 1), None, user("user:1"))
+            .unwrap();
+        let big = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
+        let mut accepted = 0;
+        while hub.publish(&[user("user:1")], &big).is_ok() {
+            accepted += 1;
+        }
+        assert_eq!(accepted, 4, "256 MB of frames");
+        assert_eq!(hub.publish(&[user("user:1")], &big), Err(Overloaded));
+        drop(hub.shard(0).take());
+        assert_eq!(hub.publish(&[user("user:1")], &big), Ok(1));
+    }
+}
