@@ -1,8 +1,2 @@
-// The same as in ../uniapp, and for the same reason: heartline is a symbolic link here.
-const { defineConfig } = require('vite')
-const uni = require('@dcloudio/vite-plugin-uni').default
-
-module.exports = defineConfig({
-  plugins: [uni()],
-  resolve: { preserveSymlinks: true },
-})
+// The same packages, links and names as in ../uniapp.
+module.exports = require('../uniapp/vite.config.js')

@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core'
 import { ARTIFACTS, chromiumBinary } from './places.js'
 
 /** How long anything may take to appear. Generous: a busy machine must not make a test red. */
-export const APPEARS_WITHIN_MS = 15_000
+export const APPEARS_WITHIN_MS = 30_000
 
 export class Phones {
   static async start() {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const APPEARS_WITHIN_MS = 15_000
+const APPEARS_WITHIN_MS = 30_000
 
 /** Waits until `holds()` is truthy and resolves with it; `look()` says what was there instead. */
 export async function until(what, holds, look = () => '') {

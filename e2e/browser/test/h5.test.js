@@ -120,7 +120,7 @@ test('switching user needs no new page: the former user is heard no more', async
 test('the line runs on WebAssembly', async () => {
   const phone = await loggedIn('51')
   await phone.tab('连接')
-  assert.equal(await phone.at('engine').innerText(), 'wasm')
+  assert.equal(await phone.at('engine').innerText(), 'WebAssembly')
   assert.ok(backend.asked.includes('/static/heartline.wasm'), 'the wasm was fetched')
 })
 
@@ -131,7 +131,7 @@ test('where the wasm cannot be had, the same core runs as JavaScript', async () 
     await server.push('chat1', 'user:61', '没有 wasm 也收到')
     await phone.sees('没有 wasm 也收到')
     await phone.tab('连接')
-    assert.equal(await phone.at('engine').innerText(), 'wasm2js')
+    assert.equal(await phone.at('engine').innerText(), 'JavaScript')
     await phone.picture('7-without-wasm')
   } finally {
     backend.blocked = () => false

@@ -16,6 +16,8 @@ export class Runtime {
     this.problems = []
     /** Every text that a socket received, oldest first. */
     this.frames = []
+    /** When each socket was dialled. */
+    this.dials = []
     this.lastTimer = 0
   }
 

@@ -9,6 +9,7 @@ const CLOSE_COMES_LATE_MS = 40
 /** What `wx.connectSocket` returns; undefined when there are too many sockets. */
 export function connectSocket(program, options) {
   const { runtime } = program
+  runtime.dials.push(Date.now())
   const finish = (name, errMsg) => {
     runtime.later(() => options[name]?.(program.toGuest({ errMsg })))
     runtime.later(() => options.complete?.(program.toGuest({ errMsg })))
