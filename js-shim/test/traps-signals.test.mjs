@@ -145,6 +145,20 @@ test('hide and show are told until unsubscribed, also where there is no off', ()
   }
 })
 
+test('a tab of a browser keeps its sockets when it is hidden: only its return is told', () => {
+  const fake = createFakeUni({ platform: 'h5' })
+  globalThis.document = {}
+  try {
+    const heard = []
+    uniHost(fake.uni).onVisibility((visible) => heard.push(visible))
+    fake.hide()
+    fake.show()
+    assert.deepEqual(heard, [true])
+  } finally {
+    delete globalThis.document
+  }
+})
+
 test('the clock never runs backwards, and a sleep shows', async (t) => {
   const fake = createFakeUni()
   t.after(fake.install())

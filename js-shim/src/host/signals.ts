@@ -3,6 +3,8 @@ import type { MiniApi } from './api'
 import { isThenable, quietly } from '../socket/task'
 import { setTimer } from './clock'
 
+declare const document: unknown
+
 /** A `getNetworkType` that has not answered by then is not waited for: the dial will tell. */
 const NETWORK_ANSWER_MS = 1500
 
@@ -41,9 +43,13 @@ export function watchNetwork(api: MiniApi, listener: (online: boolean) => void):
   }
 }
 
-/** Subscribes to the app's being shown and hidden. */
+/**
+ * Subscribes to the app's being shown and hidden. Hiding is told where it kills sockets; a browser's tab (H5, where
+ * there is a document) keeps them, and a line lost there must come back there.
+ */
 export function watchVisibility(api: MiniApi, listener: (visible: boolean) => void): () => void {
   const stopShow = subscribe(api, 'onAppShow', 'offAppShow', () => listener(true))
+  if (typeof document !== 'undefined') return stopShow
   const stopHide = subscribe(api, 'onAppHide', 'offAppHide', () => listener(false))
   return () => {
     stopShow()

@@ -26,7 +26,10 @@ export function webHost(socketClass?: WebSocketClass): Host {
   }
   if (page && page.addEventListener && page.removeEventListener) {
     host.onVisibility = (listener) => {
-      const changed = () => listener(page.visibilityState !== 'hidden')
+      // A hidden tab keeps its sockets, so a line lost there must come back there: only the return is told.
+      const changed = () => {
+        if (page.visibilityState !== 'hidden') listener(true)
+      }
       return listen(page, { visibilitychange: changed })
     }
   }
