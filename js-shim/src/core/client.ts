@@ -285,7 +285,12 @@ export class HeartlineClient {
     switch (kind) {
       case Out.DELIVER: {
         const fn = this.listeners.take(a)
-        if (fn) this.guard(() => fn(payloads.get(b)))
+        // Not by `guard`: this is the path of every message.
+        try {
+          if (fn) fn(payloads.get(b))
+        } catch (error) {
+          this.report(error)
+        }
         return
       }
       case Out.RELEASE:
