@@ -2,14 +2,16 @@
 //
 // `heartline/compat` and `heartline/testing` import the main entry instead of carrying it a second time, so that
 // there is one HeartlineError and one copy of the client in an app.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execFileSync } from 'node:child_process'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const dist = join(root, 'dist')
+const finished = join(root, 'dist')
+// Built beside and put in place whole: who reads dist/ meanwhile finds the former build.
+const dist = join(root, `dist.${process.pid}`)
 const entries = readdirSync(join(root, 'src/entry'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3))
@@ -34,11 +36,16 @@ const keepFallbackApart = {
   },
 }
 
-rmSync(dist, { recursive: true, force: true })
-await bundle('esm')
-await bundle('cjs')
-types()
-besides()
+try {
+  await bundle('esm')
+  await bundle('cjs')
+  types()
+  besides()
+  rmSync(finished, { recursive: true, force: true })
+  renameSync(dist, finished)
+} finally {
+  rmSync(dist, { recursive: true, force: true })
+}
 
 async function bundle(format) {
   const outdir = join(dist, format)
@@ -54,6 +61,8 @@ async function bundle(format) {
     legalComments: 'none',
     logLevel: 'warning',
     external: ['vue'],
+    // CommonJS runtimes without import(), such as a mini-program's, get a require at the same place.
+    supported: { 'dynamic-import': format === 'esm' },
     plugins: [shareMainEntry, keepFallbackApart],
   })
   // The JavaScript build of the core: a file of its own, read only where there is no WebAssembly.

@@ -215,6 +215,22 @@ test('initSocket dials once and calls success when the socket is open; without t
   assert.equal(socket.IsConnected, false)
 })
 
+test('initSocket again after _close dials again; each waiting success is called once, also beside one that throws', async (t) => {
+  const { fake, socket } = await classicApp(t, { client: { onListenerError() {} } })
+  const called = []
+  socket.initSocket(() => { throw new Error('from the page') })
+  socket.initSocket(() => called.push('second'))
+  await fake.advance(500)
+  assert.deepEqual(called, ['second'])
+  socket._close()
+  await fake.advance(500)
+  assert.equal(socket.IsConnected, false)
+  socket.initSocket(() => called.push('third'))
+  await fake.advance(500)
+  assert.deepEqual(called, ['second', 'third'])
+  assert.equal(socket.IsLogin, true)
+})
+
 test('_close calls back as uni.closeSocket does, and the loop brings the line back', async (t) => {
   const { fake, socket } = await onlineApp(t)
   const called = []

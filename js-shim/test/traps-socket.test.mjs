@@ -154,10 +154,10 @@ test('App: a send that fails and then still leaves has an unknown fate; elsewher
       fake.sockets[0].phase = 'closed'
       send('hello')
       await fake.advance(50)
-      fates[platform] = log[log.length - 1]
+      fates[platform] = [log[log.length - 1], fake.server.latest.garbage]
     })
   }
-  assert.deepEqual(fates, { app: 'sent hello: unknown', wechat: 'sent hello: not-sent' })
+  assert.deepEqual(fates, { app: ['sent hello: unknown', ['hello']], wechat: ['sent hello: not-sent', []] })
 })
 
 test('H5: fail and complete are both called twice: one fate', async (t) => {
@@ -283,6 +283,15 @@ test('the sixth socket is refused by the platform: an error, not an exception', 
   const attempts = Array.from({ length: 6 }, () => dial({ fake, host: () => ttHost(fake.uni) }))
   await fake.advance(100)
   assert.deepEqual(attempts[5].log, ['error connectSocket:fail exceed max task count'])
+})
+
+test('protocols and headers are passed to the platform, which may ignore them', () => {
+  const calls = []
+  const api = { connectSocket: (call) => (calls.push(call), undefined) }
+  wxHost(api).connect('wss://test', { protocols: ['a'], header: { 'x-a': '1' } }, recorder([]))
+  wxHost(api).connect('wss://test', {}, recorder([]))
+  assert.deepEqual([calls[0].protocols, calls[0].header], [['a'], { 'x-a': '1' }])
+  assert.ok(!('protocols' in calls[1]) && !('header' in calls[1]), 'an empty one would break some platforms')
 })
 
 test('close codes and reasons pass through, 1000 included', async () => {

@@ -62,6 +62,8 @@ export interface ReplyData {
 const IDENTITY_POLL_MS = 1000
 /** `getApp()` is not there yet in `onLaunch`: a first look soon after. */
 const FIRST_POLL_MS = 100
+/** So many callbacks of `initSocket` wait for the open; beyond, the oldest goes. */
+const MAX_OPENERS = 32
 
 export class UniSocketPromise {
   /** For all instances without a `jwt` of their own. */
@@ -75,6 +77,7 @@ export class UniSocketPromise {
   private present = false
   private signature: string | undefined
   private cancelPoll: (() => void) | undefined
+  private readonly openers: Array<() => void> = []
 
   constructor(options: UniSocketPromiseOptions) {
     this.config = Object.assign(
@@ -104,6 +107,10 @@ export class UniSocketPromise {
     Object.defineProperty(this, 'client', { value: client })
     Object.defineProperty(this, 'host', { value: host })
     client.listen('login', () => this.toast())
+    client.listen('state', () => {
+      // One that throws leaves the rest to the next news, which is the login.
+      while (client.isOpen && this.openers.length) this.openers.shift()!()
+    })
     client.listen('disconnect', () => {
       if (!this.looping) client.stop()
     })
@@ -221,11 +228,8 @@ export class UniSocketPromise {
 
   private whenOpen(success: () => void): void {
     if (this.client.isOpen) return success()
-    const stop = this.client.listen('state', () => {
-      if (!this.client.isOpen) return
-      stop()
-      success()
-    })
+    this.openers.push(success)
+    if (this.openers.length > MAX_OPENERS) this.openers.shift()
   }
 }
 
