@@ -5,7 +5,21 @@ use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Body;
 use hyper::header::CONTENT_LENGTH;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What the bodies of all connections may hold in memory together. A body that finds no room is refused, not kept
+/// waiting: a thousand stalled uploads must not hold up the next push either.
+#[derive(Debug)]
+pub(super) struct BodyRoom(Arc<Semaphore>);
+
+/// A whole body. Its room is free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +30,20 @@ pub(super) enum BodyRefusal {
     TooSlow,
     #[error("the body ended early, or its framing is broken")]
     Broken,
+    #[error("too many bodies are under way")]
+    NoRoom,
+}
+
+impl BodyRoom {
+    /// Room for this many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).ok()
+    }
 }
 
 /// Reads a whole body of at most `limit` bytes within `deadline`. One that declares to be larger is refused unread, so
@@ -24,8 +52,9 @@ pub(super) async fn read<B>(
     headers: &HeaderMap,
     body: B,
     limit: usize,
+    room: &BodyRoom,
     deadline: Duration,
-) -> Result<Bytes, BodyRefusal>
+) -> Result<Whole, BodyRefusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -35,24 +64,30 @@ where
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(BodyRefusal::TooBig(limit));
     }
-    tokio::time::timeout(deadline, collect(body, limit))
+    tokio::time::timeout(deadline, collect(body, limit, room))
         .await
         .unwrap_or(Err(BodyRefusal::TooSlow))
 }
 
-async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, BodyRefusal>
+async fn collect<B>(mut body: B, limit: usize, room: &BodyRoom) -> Result<Whole, BodyRefusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut whole = Bytes::new();
     // Filled only from the second piece on: most bodies come in one.
     let mut joined = Vec::new();
+    let mut taken: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else {
             continue;
         };
         if whole.len() + joined.len() + piece.len() > limit {
             return Err(BodyRefusal::TooBig(limit));
+        }
+        let more = room.take(piece.len()).ok_or(BodyRefusal::NoRoom)?;
+        match &mut taken {
+            Some(taken) => taken.merge(more),
+            None => taken = Some(more),
         }
         if whole.is_empty() && joined.is_empty() {
             whole = piece;
@@ -61,10 +96,14 @@ where
             joined.extend_from_slice(&piece);
         }
     }
-    Ok(if joined.is_empty() {
+    let bytes = if joined.is_empty() {
         whole
     } else {
         joined.into()
+    };
+    Ok(Whole {
+        bytes,
+        _room: taken,
     })
 }
 
@@ -90,10 +129,11 @@ mod tests {
             &headers,
             StreamBody::new(frames),
             10,
+            &BodyRoom::new(100),
             Duration::from_secs(1),
         )
         .await?;
-        Ok(String::from_utf8(body.to_vec()).unwrap())
+        Ok(String::from_utf8(body.bytes.to_vec()).unwrap())
     }
 
     #[tokio::test]
@@ -120,7 +160,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_comes_is_given_up() {
         let never = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
-        let outcome = read(&HeaderMap::new(), never, 10, Duration::from_secs(15)).await;
-        assert_eq!(outcome, Err(BodyRefusal::TooSlow));
+        let room = BodyRoom::new(100);
+        let outcome = read(&HeaderMap::new(), never, 10, &room, Duration::from_secs(15)).await;
+        assert_eq!(outcome.unwrap_err(), BodyRefusal::TooSlow);
+    }
+
+    #[tokio::test]
+    async fn bodies_share_one_room_and_leave_it() {
+        let room = BodyRoom::new(10);
+        let read_six = || {
+            let piece = Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"sixsix")));
+            let body = StreamBody::new(futures::stream::iter([piece]));
+            let room = &room;
+            async move { read(&HeaderMap::new(), body, 10, room, Duration::from_secs(1)).await }
+        };
+        let first = read_six().await.unwrap();
+        assert_eq!(read_six().await.unwrap_err(), BodyRefusal::NoRoom);
+        drop(first);
+        assert!(read_six().await.is_ok());
     }
 }

@@ -40,6 +40,7 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         &head.headers,
         incoming,
         config.max_body_bytes,
+        &site.body_room,
         BODY_DEADLINE,
     )
     .await
@@ -52,6 +53,10 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
             world.metrics.note(Happening::BodyTooSlow, reason);
             refusal(StatusCode::REQUEST_TIMEOUT, reason)
         }
+        BodyRefusal::NoRoom => {
+            world.metrics.note(Happening::Overloaded, reason);
+            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
+        }
         BodyRefusal::Broken => refusal(StatusCode::BAD_REQUEST, reason),
     })?;
     let content_type = head
@@ -60,7 +65,7 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         .map_or(Ok(""), HeaderValue::to_str);
     let content_type = content_type
         .map_err(|_| refusal(StatusCode::BAD_REQUEST, "the content type is not ASCII"))?;
-    let form = form::read(content_type, body, &site.push_limits)
+    let form = form::read(content_type, body.bytes.clone(), &site.push_limits)
         .await
         .map_err(|error| {
             refusal(

@@ -1,6 +1,7 @@
 //! Which request is what: a handshake, a question about health, a push, or none of these.
 
 use super::answer::{Answer, answer, refusal};
+use super::body::BodyRoom;
 use super::{handshake, push};
 use crate::config::Config;
 use crate::hub::Door;
@@ -28,8 +29,12 @@ pub struct Site {
     pub tasks: TaskTracker,
     pub(super) push_events: EventPatterns,
     pub(super) push_limits: Limits,
+    pub(super) body_room: BodyRoom,
     next_shard: AtomicUsize,
 }
+
+/// Bytes of request bodies in memory, all connections together: 64 of the largest, or 100,000 ordinary ones.
+const BODY_ROOM_BYTES: usize = 128 * 1024 * 1024;
 
 /// HTTP connections beyond those that may become WebSockets.
 const LOBBY_EXTRA: usize = 1_024;
@@ -56,6 +61,7 @@ impl Site {
                 push_recipients: limits.max_recipients,
                 ..Limits::default()
             },
+            body_room: BodyRoom::new(BODY_ROOM_BYTES.max(push.max_body_bytes)),
             next_shard: AtomicUsize::new(0),
             world,
         }
