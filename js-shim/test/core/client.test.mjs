@@ -325,6 +325,38 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     line.destroy()
   })
 
+  story('a callback may end its own client', async () => {
+    const { host, line } = await ready()
+    const states = []
+    line.listen('state', (state) => states.push(state.phase))
+    const open = fails(line.request('x'), { code: 'cancelled', sent: true })
+    line.on('bye', () => line.destroy())
+    line.on('bye', () => assert.fail('heard after the end'))
+    host.last.hear({ type: 'app', event: 'bye' })
+    await open
+    assert.deepEqual(states, ['closed'])
+    assert.equal(line.isConnected, false)
+    assert.notEqual(host.last.closed, undefined)
+    assert.equal(host.timers.length, 0)
+  })
+
+  story('a pattern that cannot be is refused, and spoils no other', async () => {
+    const errors = []
+    const host = new ScriptedHost()
+    const line = new HeartlineClient({ url: 'x', host, wasm, credentials: () => ({ u: 'u:1', token: 't' }), onListenerError: (e) => errors.push(e.message) })
+    const heard = []
+    line.on('', () => {})
+    line.on('a', () => heard.push('a'))
+    await line.loaded
+    assert.match(errors.join(), /cannot listen to ""/)
+    assert.throws(() => line.on('x'.repeat(300), () => {}), /cannot listen/)
+    line.start()
+    host.last.welcome()
+    host.last.hear({ type: 'app', event: 'a' })
+    assert.deepEqual(heard, ['a'])
+    line.destroy()
+  })
+
   story('no payload is kept once its message was heard', async () => {
     const { host, line } = await ready()
     line.on('a', () => {})

@@ -1,0 +1,2 @@
+import url from 'heartline/heartline.wasm?url'
+export { url }
