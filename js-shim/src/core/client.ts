@@ -37,6 +37,8 @@ export class HeartlineClient {
   private login: Credentials | undefined
   private backlog: Array<() => void> = []
   private present: boolean | undefined
+  private online = true
+  private visible = true
   private started = false
   private destroyed = false
   private dead = false
@@ -106,12 +108,14 @@ export class HeartlineClient {
       this.destroyed = true
       for (const off of this.unsubscribe) off()
       this.unsubscribe = []
-      // The core's last words are acted on before it goes.
-      this.machine.hold(() => this.machine.feed(In.DESTROY))
-      this.link.close(1000)
-      this.requests.abandon('destroyed')
-      this.machine.unload()
-      this.listeners.off(undefined, undefined)
+      this.machine.feed(In.DESTROY)
+      // The core's last words are acted on before it goes, also when a callback ended its own client.
+      this.machine.whenIdle(() => {
+        this.link.close(1000)
+        this.requests.abandon('destroyed')
+        this.machine.unload()
+        this.listeners.off(undefined, undefined)
+      })
     })
   }
 
@@ -183,9 +187,11 @@ export class HeartlineClient {
     this.engine = engine.name
     this.log('core', engine.name)
     this.machine.hold(() => {
-      this.guard(() => this.listeners.tellAll())
+      this.listeners.tellAll((error) => this.report(error))
       // A core that follows one that failed is told where we were; the first is told by the backlog.
       if (this.present !== undefined) this.machine.feed(In.IDENTITY, +this.present)
+      if (!this.online) this.machine.feed(In.NETWORK, 0)
+      if (!this.visible) this.machine.feed(In.VISIBILITY, 0)
       if (this.started) this.machine.feed(In.START)
       const { backlog } = this
       this.backlog = []
@@ -233,8 +239,16 @@ export class HeartlineClient {
   private subscribe(): void {
     const { host } = this.options
     if (this.unsubscribe.length || this.destroyed) return
-    if (host.onNetwork) this.unsubscribe.push(host.onNetwork((online) => this.machine.feed(In.NETWORK, +online)))
-    if (host.onVisibility) this.unsubscribe.push(host.onVisibility((visible) => this.machine.feed(In.VISIBILITY, +visible)))
+    const network = (online: boolean) => {
+      this.online = online
+      this.machine.feed(In.NETWORK, +online)
+    }
+    const visibility = (visible: boolean) => {
+      this.visible = visible
+      this.machine.feed(In.VISIBILITY, +visible)
+    }
+    if (host.onNetwork) this.unsubscribe.push(host.onNetwork(network))
+    if (host.onVisibility) this.unsubscribe.push(host.onVisibility(visibility))
   }
 
   /** Waiting for the network is only safe where its return will be told; else each attempt asks again. */
@@ -287,7 +301,7 @@ export class HeartlineClient {
         const fn = this.listeners.take(a)
         // Not by `guard`: this is the path of every message.
         try {
-          if (fn) fn(payloads.get(b))
+          if (fn && !this.destroyed) fn(payloads.get(b))
         } catch (error) {
           this.report(error)
         }

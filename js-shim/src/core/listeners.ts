@@ -31,10 +31,16 @@ export class Listeners {
     this.drop((entry) => (pattern === undefined || entry.pattern === pattern) && (!fn || entry.fn === fn))
   }
 
-  /** Tells a fresh core every listener, in their order. */
-  tellAll(): void {
+  /** Tells a fresh core every listener, in their order. What it does not take goes to `refused`. */
+  tellAll(refused: (error: unknown) => void): void {
     this.byId.clear()
-    this.entries.forEach((entry) => this.tell(entry))
+    this.entries.forEach((entry) => {
+      try {
+        this.tell(entry)
+      } catch (error) {
+        refused(error)
+      }
+    })
   }
 
   /** Whom to call; undefined when it was removed since the core decided. */

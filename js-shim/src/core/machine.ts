@@ -30,6 +30,7 @@ export class Machine {
   private due = NONE
   private armedFor = NONE
   private cancelTimer: (() => void) | undefined
+  private later: (() => void) | undefined
 
   constructor(
     private readonly host: Host,
@@ -99,6 +100,12 @@ export class Machine {
     }
   }
 
+  /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
+  whenIdle(work: () => void): void {
+    if (this.busy) this.later = work
+    else work()
+  }
+
   /** Forgets the core; whatever its sleeping callbacks do later reaches nobody. */
   unload(): void {
     const { engine, id } = this
@@ -137,6 +144,9 @@ export class Machine {
     } finally {
       this.busy = false
     }
+    const { later } = this
+    this.later = undefined
+    if (later) later()
     this.arm()
   }
 
