@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { BUILDS, ROOT, UNIAPP } from './places.js'
+import { BUILDS, ROOT, UNIAPP, chromiumBinary, serverBinary } from './places.js'
 import { run } from './processes.js'
 
 const SHIM = path.join(ROOT, 'js-shim')
@@ -66,6 +66,10 @@ function fingerprint(places) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  // Before minutes are spent: is there what the tests need?
+  serverBinary()
+  chromiumBinary()
+  await run('php', ['-r', 'exit(extension_loaded("curl") ? 0 : 1);'], { hint: 'Install it: apt-get install php-cli php-curl' })
   const started = Date.now()
   await buildAll()
   console.log(`builds are up to date after ${((Date.now() - started) / 1000).toFixed(1)} s`)
