@@ -4,6 +4,7 @@ import { spawn, execFile } from 'node:child_process'
 
 const running = new Set()
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
 /** Starts a process that is killed at the latest when this one exits. */
 export function start(command, args, options = {}) {
