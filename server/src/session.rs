@@ -18,11 +18,17 @@ pub struct Session {
     rate_us: u64,
 }
 
+/// The longest id of a request. Answers wait in the server for a peer that does not read, so that what it makes us say is bounded
+/// by less than what it may say to us.
+pub const MAX_UUID_BYTES: usize = 16 * 1024;
+
 /// What a frame asks for.
 #[derive(Debug)]
 pub enum Step<'f> {
     /// Not a JSON object: count it.
     Ignored,
+    /// Its id is over [`MAX_UUID_BYTES`], and would have to be echoed: end the conversation as too big.
+    Oversized,
     /// Nothing is expected.
     Silent,
     /// Answer at once.
@@ -107,6 +113,9 @@ impl Session {
             return Step::Ignored;
         };
         let uuid = frame.uuid;
+        if uuid.is_some_and(|uuid| uuid.get().len() > MAX_UUID_BYTES) {
+            return Step::Oversized;
+        }
         match frame.event.as_deref() {
             Some("login") => match authenticate(frame.data) {
                 Ok(user) => Step::Login { user, uuid },

@@ -3,6 +3,7 @@
 mod line;
 
 use futures::SinkExt;
+use heartline_server::metrics::Happening;
 use line::{Line, after_handshake, handshake_and, login};
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
@@ -268,4 +269,37 @@ async fn at_the_end_everyone_is_told_when_to_come_back() {
         tokio::net::TcpStream::connect(address).await.is_err(),
         "the port is closed"
     );
+}
+
+#[tokio::test]
+async fn a_crowd_of_half_sent_messages_is_bounded_together() {
+    let line = Line::start(|config| config.shards = 1).await;
+    let mut witness = line.logged_in("user:1").await;
+    // A binary frame of a million bytes, of which nine tenths come.
+    let mut half = handshake_and(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0, 0]);
+    half.resize(half.len() + 900_000, 0);
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        let mut stream = tokio::net::TcpStream::connect(line.address).await.unwrap();
+        let sent = tokio::io::AsyncWriteExt::write_all(&mut stream, &half).await;
+        // One that was closed meanwhile may hear of it as an error here.
+        crowd.push((stream, sent.is_ok()));
+    }
+    witness.hears_nothing_else().await;
+    // The kernel has taken it all; the server reads in turns.
+    let refused = || line.server.metrics().total(Happening::TooBig);
+    for _ in 0..500 {
+        if refused() >= 20 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    witness.hears_nothing_else().await;
+    let refused = refused();
+    assert!(
+        (20..=120).contains(&refused),
+        "{refused} of 200 found no room in 128 MiB"
+    );
+    drop(crowd);
+    witness.hears_nothing_else().await;
 }

@@ -99,7 +99,6 @@ impl Connection {
         until_ms: u64,
     ) -> io::Result<()> {
         self.closing_until_ms = until_ms;
-        self.decoder = Decoder::default();
         if give_up_queue && self.is_blocked() {
             Outbound::replace(&mut self.outbound, last);
         } else {

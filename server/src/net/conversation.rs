@@ -62,6 +62,7 @@ impl Conversation<'_> {
         });
         match step {
             Step::Ignored => self.world.metrics.count(Happening::FrameIgnored),
+            Step::Oversized => return self.end(End::ByUs(CloseCode::TooBig)),
             Step::Silent => {}
             Step::Reply(reply) => self.answer(reply),
             Step::Alive(reply) => {

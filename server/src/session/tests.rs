@@ -15,6 +15,7 @@ fn say(session: &mut Session, frame: &str) -> String {
     });
     let reply = match step {
         Step::Ignored => return "(ignored)".to_owned(),
+        Step::Oversized => return "(too big)".to_owned(),
         Step::Silent => return String::new(),
         Step::Reply(reply) | Step::Alive(reply) => reply,
         Step::Login { user, uuid } => {
@@ -100,6 +101,14 @@ fn what_expects_an_answer_gets_one_and_what_does_not_gets_none() {
             "{answer}"
         );
     }
+    let long = "x".repeat(MAX_UUID_BYTES);
+    assert_eq!(
+        say(
+            &mut session,
+            &format!(r#"{{"event":"response","uuid":"{long}"}}"#)
+        ),
+        "(too big)"
+    );
     for noise in ["", "hello", "[1]", "7", "null", "\"x\"", "{"] {
         assert_eq!(say(&mut session, noise), "(ignored)", "{noise}");
     }

@@ -77,6 +77,13 @@ impl Decoder {
         Ok(())
     }
 
+    /// Bytes on the heap for a message that is not complete.
+    pub fn held(&self) -> usize {
+        self.progress.as_ref().map_or(0, |progress| {
+            size_of::<Progress>() + progress.message.capacity() + progress.control.capacity()
+        })
+    }
+
     /// Whether nothing of a message is held.
     #[cfg(test)]
     fn is_idle(&self) -> bool {

@@ -7,8 +7,13 @@ use crate::net::connection::{Connection, close_echo};
 use crate::net::conversation::{Conversation, End};
 use crate::net::mailbox::Newcomer;
 use crate::session::Session;
+use heartline_protocol::CloseCode;
 use mio::{Interest, Token};
 use std::io::{ErrorKind, Read};
+
+/// Bytes of incomplete messages that all connections of a shard may hold together. Beyond it whoever adds to them is
+/// closed as too big: ten thousand half-sent megabytes are no use to anybody.
+const MAX_HELD: usize = 128 * 1024 * 1024;
 
 impl Shard {
     pub(super) fn adopt(&mut self, newcomer: Newcomer) {
@@ -113,10 +118,16 @@ impl Shard {
             answers: &mut self.answers,
             end: None,
         };
+        let held_before = connection.decoder.held();
         let fed = connection
             .decoder
             .feed(bytes, limit, |message| conversation.message(message));
+        let held = connection.decoder.held();
+        self.held = self.held - held_before + held;
         let end = match fed {
+            Ok(()) if self.held > MAX_HELD && held > held_before => {
+                conversation.end.or(Some(End::ByUs(CloseCode::TooBig)))
+            }
             Ok(()) => conversation.end,
             Err(violation) => Some(End::ByUs(violation.close_code())),
         };

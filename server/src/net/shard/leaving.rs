@@ -90,6 +90,7 @@ impl Shard {
             self.world.hub.leave(here, &user);
         }
         self.world.presence.closed(connection.number);
+        self.held -= std::mem::take(&mut connection.decoder).held();
     }
 
     /// Tells the next connections to leave; `true` when a drain is over.

@@ -49,6 +49,8 @@ pub struct Shard {
     unread: VecDeque<usize>,
     read_buffer: Box<[u8]>,
     answers: Vec<u8>,
+    /// Bytes of incomplete messages, all connections together.
+    held: usize,
     last_ping: u64,
     drain: Option<Drain>,
     started: Instant,
@@ -78,6 +80,7 @@ impl Shard {
             unread: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER].into(),
             answers: Vec::new(),
+            held: 0,
             last_ping: 0,
             drain: None,
             started: Instant::now(),

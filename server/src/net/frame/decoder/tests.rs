@@ -224,3 +224,18 @@ proptest! {
         outcome(&bytes, piece);
     }
 }
+
+#[test]
+fn what_is_held_is_what_has_come_and_is_given_back() {
+    let mut decoder = Decoder::default();
+    let whole = frame(0x82, &[1; 900]);
+    let (first, rest) = whole.split_at(500);
+    decoder
+        .feed(&mut first.to_vec(), LIMIT, |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert!((490..1_500).contains(&decoder.held()), "{}", decoder.held());
+    decoder
+        .feed(&mut rest.to_vec(), LIMIT, |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!(decoder.held(), 0);
+}
