@@ -7,7 +7,9 @@ pub struct Rng(u64);
 impl Rng {
     /// A generator from a seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed ^ 0x9e37_79b9_7f4a_7c15 | 1)
+        let state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def1;
+        // On 0 the generator would stand still.
+        Self(state.max(1))
     }
 
     /// A generator whose seed is `HEARTLINE_E2E_SEED`, or the given default; prints the seed for replay.

@@ -143,7 +143,12 @@ fn any_bytes(rng: &mut Rng) -> Vec<u8> {
         }
         2 => {
             let declared = rng.next_u64() >> rng.below(64);
-            frame_head(rng.next_u64() as u8, Some([1, 2, 3, 4]), declared)
+            let first = if rng.one_in(2) {
+                [0x81, 0x82, 0x01, 0x02][rng.below(4)]
+            } else {
+                rng.next_u64() as u8
+            };
+            frame_head(first, Some([1, 2, 3, 4]), declared)
         }
         3 => frame_bytes(true, 1, Some([1, 2, 3, 4]), &rng.bytes(len)),
         4 => frame_bytes(rng.one_in(2), rng.below(16) as u8, None, &rng.bytes(len)),

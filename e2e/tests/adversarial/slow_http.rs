@@ -162,3 +162,40 @@ fn an_endless_header_is_refused() {
     witness.finish();
     before.expect_calm(&server, Duration::from_secs(10));
 }
+
+#[test]
+fn bodies_that_stall_cost_a_bounded_sum() {
+    /// All request bodies together (128 MiB), and as much again for vectors that grow by doubling.
+    const BODIES: u64 = 256 << 20;
+    let stage = Stage::alone();
+    let server = stage.server(&[]);
+    let before = Before::of(&server);
+    let body = vec![b'x'; 1_900_000];
+    let mut stalled: Vec<_> = (0..200).map(|_| server.http()).collect();
+    for http in &mut stalled {
+        http.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1900001\r\n\r\n");
+        http.send(&body);
+    }
+    let growth = before.growth(&server);
+    println!("200 stalled bodies of 1.9 MB cost {} MiB", growth >> 20);
+    assert!(growth < BODIES, "{} MiB", growth >> 20);
+    let refused = stalled.iter_mut().rev().find_map(|http| {
+        let answer = http.response_within(Duration::from_millis(100)).ok()?;
+        Some((answer.status, answer.text()))
+    });
+    let (status, reason) = refused.expect("some found no room");
+    assert!(status == 503 && !reason.is_empty(), "{status} {reason}");
+    drop(stalled);
+    let mut device = server.device("user:1");
+    eventually("there is room again", Duration::from_secs(5), 200, || {
+        server
+            .push(&[
+                ("event", "chat1"),
+                ("msg", "m"),
+                ("to", "user:1"),
+                ("type", "app"),
+            ])
+            .status
+    });
+    assert_eq!(device.push_msg(), "m");
+}
