@@ -57,7 +57,10 @@ fn one_connection(server: &Server, rng: &mut Rng, ends: &mut BTreeMap<u16, usize
     loop {
         match peer.see() {
             Seen::Close(seen, _) => {
-                assert!(DOCUMENTED.contains(&seen), "code {seen} for {end:02x?}");
+                // A close frame that is one by chance is answered with its own code, or with none.
+                let echo = end.first().is_some_and(|first| first & 0x0f == 8);
+                let documented = DOCUMENTED.contains(&seen);
+                assert!(documented || echo, "code {seen} for {end:02x?}");
                 code = seen;
             }
             Seen::End => break,
