@@ -73,12 +73,12 @@ both('the server is killed, and drained, and comes again: the line is back by it
 })
 
 both('server pings keep an otherwise silent line alive beyond the idle close', async (t) => {
-  const server = await startServer(t, ['--ping-interval-ms', '200', '--idle-timeout-ms', '1000'])
+  const server = await startServer(t, ['--ping-interval-ms', '250', '--idle-timeout-ms', '2000'])
   const { line, online } = device(t, server, 6, { heartbeatMs: 600000 })
   await online()
   const losses = []
   line.listen('disconnect', (news) => losses.push(news))
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  await new Promise((resolve) => setTimeout(resolve, 4500))
   assert.deepEqual(losses, [])
 })
 
