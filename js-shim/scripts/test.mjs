@@ -16,7 +16,11 @@ const canGoLive = Boolean(process.env.HEARTLINE_SERVER_BIN) || wanted.some((part
 const files = walk(join(root, 'test'))
   .filter((file) => canGoLive || !file.startsWith(live))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-if (!canGoLive) console.log('LEFT OUT: test/live, because HEARTLINE_SERVER_BIN names no server binary')
+if (!canGoLive && wanted.length === 0) {
+  console.error('test/live needs the server: build it (cargo build --release -p heartline-server) and name the binary in')
+  console.error('HEARTLINE_SERVER_BIN, or name the tests to run, such as `npm test -- compat`')
+  process.exit(1)
+}
 if (files.length === 0) {
   console.error(`no test matches ${wanted.join(' ')}`)
   process.exit(1)
