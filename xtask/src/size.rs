@@ -17,17 +17,34 @@ pub fn run() -> Result<()> {
     let scratch = root().join("target/size");
     fs::create_dir_all(&scratch)?;
 
-    let shim = measure(&bundle(&scratch, "heartline", OURS, &["--external:*/heartline_wasm2js.js"])?)?;
+    let shim = measure(&bundle(
+        &scratch,
+        "heartline",
+        OURS,
+        &["--external:*/heartline_wasm2js.js"],
+    )?)?;
     let module = measure(&package().join("heartline.wasm"))?;
     let fallback = measure(&package().join("heartline_wasm2js.js"))?;
     let mut rows = vec![
-        Row::new("heartline: shim + glue + wasm", shim.plus(module), Some(MODERN_BUDGET)),
+        Row::new(
+            "heartline: shim + glue + wasm",
+            shim.plus(module),
+            Some(MODERN_BUDGET),
+        ),
         Row::new("— shim + glue (every platform's adapter)", shim, None),
         Row::new("— wasm module", module, None),
-        Row::new("heartline: wasm2js module, loaded instead of the wasm", fallback, Some(FALLBACK_BUDGET)),
+        Row::new(
+            "heartline: wasm2js module, loaded instead of the wasm",
+            fallback,
+            Some(FALLBACK_BUDGET),
+        ),
     ];
     for (name, import) in PEERS {
-        rows.push(Row::new(name, measure(&bundle(&scratch, &name.replace('.', "-"), import, &[])?)?, None));
+        rows.push(Row::new(
+            name,
+            measure(&bundle(&scratch, &name.replace('.', "-"), import, &[])?)?,
+            None,
+        ));
     }
     let table = table(&rows);
     println!("\n{table}");
@@ -57,12 +74,21 @@ struct Size {
 
 impl Row {
     fn new(name: &str, size: Size, budget: Option<u64>) -> Self {
-        Self { name: name.to_owned(), size, budget }
+        Self {
+            name: name.to_owned(),
+            size,
+            budget,
+        }
     }
 
     fn excess(&self) -> Option<String> {
         let budget = self.budget?;
-        (self.size.brotli > budget).then(|| format!("{}: {} of {budget} bytes in brotli", self.name, self.size.brotli))
+        (self.size.brotli > budget).then(|| {
+            format!(
+                "{}: {} of {budget} bytes in brotli",
+                self.name, self.size.brotli
+            )
+        })
     }
 }
 
@@ -83,8 +109,18 @@ fn bundle(scratch: &Path, name: &str, import: &str, more: &[&str]) -> Result<std
     fs::write(&input, import)?;
     let status = tool("esbuild")
         .arg(&input)
-        .args(["--bundle", "--minify", "--format=esm", "--platform=browser", "--target=es2015", "--log-level=error"])
-        .args(["--supported:dynamic-import=true", "--main-fields=module,browser,main"])
+        .args([
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            "--platform=browser",
+            "--target=es2015",
+            "--log-level=error",
+        ])
+        .args([
+            "--supported:dynamic-import=true",
+            "--main-fields=module,browser,main",
+        ])
         .args(more)
         .arg(format!("--outfile={}", output.display()))
         .status();
@@ -99,29 +135,45 @@ fn measure(file: &Path) -> Result<Size> {
     let script = "const z=require('zlib'),b=require('fs').readFileSync(process.argv[1]);\
         console.log(b.length,z.gzipSync(b,{level:9}).length,\
         z.brotliCompressSync(b,{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}).length)";
-    let out = Command::new("node").args(["-e", script]).arg(file).output().context("cannot start node")?;
+    let out = Command::new("node")
+        .args(["-e", script])
+        .arg(file)
+        .output()
+        .context("cannot start node")?;
     let text = String::from_utf8(out.stdout)?;
-    let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let [raw, gzip, brotli] = numbers[..] else { bail!("cannot measure {}", file.display()) };
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [raw, gzip, brotli] = numbers[..] else {
+        bail!("cannot measure {}", file.display())
+    };
     Ok(Size { raw, gzip, brotli })
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut out = String::from("| what | raw | gzip -9 | brotli 11 | budget (brotli) |\n|---|---:|---:|---:|---:|\n");
+    let mut out = String::from(
+        "| what | raw | gzip -9 | brotli 11 | budget (brotli) |\n|---|---:|---:|---:|---:|\n",
+    );
     for Row { name, size, budget } in rows {
         let budget = match budget {
             Some(budget) if size.brotli > *budget => format!("{budget}: **over**"),
             Some(budget) => budget.to_string(),
             None => "–".into(),
         };
-        out += &format!("| {name} | {} | {} | {} | {budget} |\n", size.raw, size.gzip, size.brotli);
+        out += &format!(
+            "| {name} | {} | {} | {} | {budget} |\n",
+            size.raw, size.gzip, size.brotli
+        );
     }
     out
 }
 
 /// Puts the table between its marks, and leaves the sections of others alone.
 fn write_section(file: &Path, table: &str) -> Result<()> {
-    let old = fs::read_to_string(file).unwrap_or_else(|_| "# Results\n\nMeasured by `cargo xtask bench` and `cargo xtask size`.\n".into());
+    let old = fs::read_to_string(file).unwrap_or_else(|_| {
+        "# Results\n\nMeasured by `cargo xtask bench` and `cargo xtask size`.\n".into()
+    });
     let section = format!("{BEGIN}\n## Client size\n\n{HOW}\n\n{table}{END}");
     let new = match (old.find(BEGIN), old.find(END)) {
         (Some(from), Some(to)) => format!("{}{section}{}", &old[..from], &old[to + END.len()..]),
@@ -140,7 +192,10 @@ const FALLBACK_BUDGET: u64 = 12 * 1024;
 const OURS: &str = "export { createHeartline } from '../src/entry/index'";
 const PEERS: [(&str, &str); 2] = [
     ("socket.io-client", "export { io } from 'socket.io-client'"),
-    ("weapp.socket.io", "export { default } from 'weapp.socket.io'"),
+    (
+        "weapp.socket.io",
+        "export { default } from 'weapp.socket.io'",
+    ),
 ];
 
 const BEGIN: &str = "<!-- client-size -->";

@@ -48,8 +48,13 @@ pub fn run(args: &WasmArgs) -> Result<()> {
 }
 
 /// What a build leaves in `js-shim/pkg`, beside the glue's types.
-pub const OUTPUTS: [&str; 5] =
-    ["heartline.wasm", "heartline.wasm.br", "heartline_glue.js", "heartline_wasm2js.js", "heartline_wasm2js.cjs"];
+pub const OUTPUTS: [&str; 5] = [
+    "heartline.wasm",
+    "heartline.wasm.br",
+    "heartline_glue.js",
+    "heartline_wasm2js.js",
+    "heartline_wasm2js.cjs",
+];
 
 /// The folder with the npm tools that the build uses.
 pub const TOOLS: &str = "js-shim/tools";
@@ -69,7 +74,10 @@ pub fn tool(name: &str) -> Command {
 /// Runs to the end and answers its standard output.
 fn output_of(command: &mut Command) -> Result<Vec<u8>> {
     let shown = format!("{command:?}");
-    let out = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start: {shown}"))?;
+    let out = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start: {shown}"))?;
     if !out.status.success() {
         bail!("failed ({}): {shown}", out.status);
     }
@@ -81,11 +89,17 @@ fn build(args: &WasmArgs) -> Result<()> {
     fs::create_dir_all(&scratch)?;
     fs::create_dir_all(package())?;
 
-    say("wasm 1/6: compiling the client and the standard library to MVP wasm (about a minute the first time)");
+    say(
+        "wasm 1/6: compiling the client and the standard library to MVP wasm (about a minute the first time)",
+    );
     let compiled = compile::client()?;
     say("wasm 2/6: generating the bindings");
     let bound = bindings::generate(&compiled, &scratch)?;
-    say(if args.dev { "wasm 3/6: lowering (quick)" } else { "wasm 3/6: lowering and shrinking (about 10 s)" });
+    say(if args.dev {
+        "wasm 3/6: lowering (quick)"
+    } else {
+        "wasm 3/6: lowering and shrinking (about 10 s)"
+    });
     let small = shrink::to_mvp(&bound.wasm, &scratch, args.dev)?;
     say("wasm 4/6: fitting the glue to it");
     let glue = glue::fit(&bound, &small.names)?;
@@ -99,13 +113,20 @@ fn build(args: &WasmArgs) -> Result<()> {
     put("heartline.wasm.br", &brotli(&wasm, &scratch)?)?;
     put("heartline_glue.js", glue.javascript.as_bytes())?;
     put("heartline_glue.d.ts", glue.types.as_bytes())?;
-    put("heartline_wasm2js.js", format!("{fallback}\nexport {{ instantiate }};\n").as_bytes())?;
-    put("heartline_wasm2js.cjs", format!("'use strict';\n{fallback}\nexports.instantiate = instantiate;\n").as_bytes())?;
+    put(
+        "heartline_wasm2js.js",
+        format!("{fallback}\nexport {{ instantiate }};\n").as_bytes(),
+    )?;
+    put(
+        "heartline_wasm2js.cjs",
+        format!("'use strict';\n{fallback}\nexports.instantiate = instantiate;\n").as_bytes(),
+    )?;
     put("heartline_wasm2js.d.ts", fallback::TYPES.as_bytes())
 }
 
 fn put(name: &str, bytes: &[u8]) -> Result<()> {
-    fs::write(package().join(name), bytes).with_context(|| format!("writing js-shim/pkg/{name}"))?;
+    fs::write(package().join(name), bytes)
+        .with_context(|| format!("writing js-shim/pkg/{name}"))?;
     println!("   js-shim/pkg/{name}: {} bytes", bytes.len());
     std::io::stdout().flush()?;
     Ok(())

@@ -26,13 +26,20 @@ pub fn generate(module: &Path, scratch: &Path) -> Result<Bound> {
         .input_path(module)
         .out_name(NAME)
         .bundler(true)
-        .and_then(|bindgen| bindgen.typescript(true).remove_producers_section(true).generate_output())
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(true)
+                .remove_producers_section(true)
+                .generate_output()
+        })
         .and_then(|mut output| {
             drop_exported_globals(output.wasm_mut())?;
             output.emit(&folder)
         })
         .context("wasm-bindgen")?;
-    let read = |name: String| fs::read_to_string(folder.join(&name)).with_context(|| format!("reading {name}"));
+    let read = |name: String| {
+        fs::read_to_string(folder.join(&name)).with_context(|| format!("reading {name}"))
+    };
     Ok(Bound {
         wasm: folder.join(format!("{NAME}_bg.wasm")),
         javascript: read(format!("{NAME}_bg.js"))?,
@@ -43,7 +50,10 @@ pub fn generate(module: &Path, scratch: &Path) -> Result<Bound> {
 /// wasm-bindgen's own bookkeeping of aborts exports two globals that its glue does not use in this target, and
 /// WeChat on iOS cannot load a module that exports a global.
 fn drop_exported_globals(module: &mut walrus::Module) -> Result<()> {
-    let globals = module.exports.iter().filter(|export| matches!(export.item, walrus::ExportItem::Global(_)));
+    let globals = module
+        .exports
+        .iter()
+        .filter(|export| matches!(export.item, walrus::ExportItem::Global(_)));
     for id in globals.map(walrus::Export::id).collect::<Vec<_>>() {
         module.exports.delete(id);
     }

@@ -19,8 +19,19 @@ pub fn client() -> Result<PathBuf> {
     let mut command = Command::new(&compiler.cargo);
     command
         .current_dir(root())
-        .args(["build", "--profile", "wasm-release", "--target", TARGET, "--package", "heartline-client-wasm"])
-        .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
+        .args([
+            "build",
+            "--profile",
+            "wasm-release",
+            "--target",
+            TARGET,
+            "--package",
+            "heartline-client-wasm",
+        ])
+        .args([
+            "-Zbuild-std=std,panic_abort",
+            "-Zbuild-std-features=optimize_for_size",
+        ])
         .env("CARGO_TARGET_DIR", &target_dir)
         // Lets the stable compiler take the two unstable switches of this build; nothing else here uses it.
         .env("RUSTC_BOOTSTRAP", "1")
@@ -30,8 +41,12 @@ pub fn client() -> Result<PathBuf> {
         command.env("RUSTC", rustc);
     }
     run(&mut command)?;
-    let module = target_dir.join(TARGET).join("wasm-release/heartline_client_wasm.wasm");
-    module.canonicalize().with_context(|| format!("the build left no {}", module.display()))
+    let module = target_dir
+        .join(TARGET)
+        .join("wasm-release/heartline_client_wasm.wasm");
+    module
+        .canonicalize()
+        .with_context(|| format!("the build left no {}", module.display()))
 }
 
 /// A Rust that has the sources of its standard library.
@@ -41,14 +56,21 @@ struct Compiler {
 }
 
 fn compiler() -> Result<Compiler> {
-    let ours = || Compiler { cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into(), rustc: None };
+    let ours = || Compiler {
+        cargo: std::env::var_os("CARGO")
+            .unwrap_or_else(|| "cargo".into())
+            .into(),
+        rustc: None,
+    };
     let rustc = PathBuf::from(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     if has_std_sources(&rustc)? {
         return Ok(ours());
     }
     if answers("rustup", "--version") {
         say("installing the sources of the standard library with rustup");
-        if run(Command::new("rustup").args(["component", "add", "rust-src"])).is_ok() && has_std_sources(&rustc)? {
+        if run(Command::new("rustup").args(["component", "add", "rust-src"])).is_ok()
+            && has_std_sources(&rustc)?
+        {
             return Ok(ours());
         }
     }
@@ -58,14 +80,26 @@ fn compiler() -> Result<Compiler> {
 /// Debian's compiler for wasm, with its sources.
 fn debian(ours: impl Fn() -> Compiler) -> Result<Compiler> {
     let rustc = PathBuf::from("/usr/bin/rustc");
-    if !Path::new("/usr/lib/rustlib/src/rust/library/Cargo.lock").exists() && answers("apt-get", "--version") {
+    if !Path::new("/usr/lib/rustlib/src/rust/library/Cargo.lock").exists()
+        && answers("apt-get", "--version")
+    {
         say("installing rustc-web and rust-web-src with apt-get");
         // A failure is reported below, together with the other way out.
         let _ = run(Command::new("apt-get").args(["update", "-q"]));
-        let _ = run(Command::new("apt-get").args(["install", "-y", "-q", "rustc-web", "rust-web-src", "lld"]));
+        let _ = run(Command::new("apt-get").args([
+            "install",
+            "-y",
+            "-q",
+            "rustc-web",
+            "rust-web-src",
+            "lld",
+        ]));
     }
     if rustc.exists() && has_std_sources(&rustc)? {
-        return Ok(Compiler { rustc: Some(rustc), ..ours() });
+        return Ok(Compiler {
+            rustc: Some(rustc),
+            ..ours()
+        });
     }
     bail!(
         "the sources of Rust's standard library are missing: run `rustup component add rust-src`, or install the \
@@ -74,14 +108,21 @@ fn debian(ours: impl Fn() -> Compiler) -> Result<Compiler> {
 }
 
 fn has_std_sources(rustc: &Path) -> Result<bool> {
-    let sysroot = output_of(Command::new(rustc).current_dir(root()).args(["--print", "sysroot"]))?;
+    let sysroot = output_of(
+        Command::new(rustc)
+            .current_dir(root())
+            .args(["--print", "sysroot"]),
+    )?;
     let sysroot = PathBuf::from(String::from_utf8(sysroot)?.trim());
-    Ok(sysroot.join("lib/rustlib/src/rust/library/Cargo.lock").exists())
+    Ok(sysroot
+        .join("lib/rustlib/src/rust/library/Cargo.lock")
+        .exists())
 }
 
 /// A folder of its own beneath the usual one: these flags must not throw away the other builds' work.
 fn target_dir() -> PathBuf {
-    let usual = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let usual =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     usual.join("wasm-std")
 }
 

@@ -14,14 +14,25 @@ use super::{output_of, tool};
 /// The text of `function instantiate(imports)`, minified, without an export.
 pub fn from(wasm: &Path, scratch: &Path) -> Result<String> {
     let raw = scratch.join("wasm2js.js");
-    output_of(tool("wasm2js").args(["--mvp-features", "--enable-mutable-globals", "-Oz"]).arg(wasm).arg("-o").arg(&raw))?;
+    output_of(
+        tool("wasm2js")
+            .args(["--mvp-features", "--enable-mutable-globals", "-Oz"])
+            .arg(wasm)
+            .arg("-o")
+            .arg(&raw),
+    )?;
     let factory = as_factory(&fs::read_to_string(&raw)?)?;
     let unminified = scratch.join("wasm2js-factory.js");
     fs::write(&unminified, factory)?;
     let minified = output_of(
         tool("esbuild")
             .arg(&unminified)
-            .args(["--minify", "--format=esm", "--target=es2015", "--log-level=warning"])
+            .args([
+                "--minify",
+                "--format=esm",
+                "--target=es2015",
+                "--log-level=warning",
+            ])
             .stdin(Stdio::null()),
     )?;
     // Minifying wants an export to keep the function's name; the caller adds the export that it needs.
@@ -43,9 +54,19 @@ export function instantiate(imports: Record<string, Record<string, Function>>): 
 ";
 
 fn as_factory(text: &str) -> Result<String> {
-    let imports: Vec<_> = text.lines().filter(|line| line.starts_with("import * as ")).collect();
-    ensure!(imports == ["import * as a from 'a';"], "unexpected imports of wasm2js: {imports:?}");
-    let start = text.find("var retasmFunc = asmFunc(").context("wasm2js no longer calls asmFunc at its end")?;
+    let imports: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("import * as "))
+        .collect();
+    ensure!(
+        imports == ["import * as a from 'a';"],
+        "unexpected imports of wasm2js: {imports:?}"
+    );
+    let start = text
+        .find("var retasmFunc = asmFunc(")
+        .context("wasm2js no longer calls asmFunc at its end")?;
     let body = text[..start].replace("import * as a from 'a';", "");
-    Ok(format!("export function instantiate(imports) {{\n{body}\nreturn asmFunc(imports);\n}}\n"))
+    Ok(format!(
+        "export function instantiate(imports) {{\n{body}\nreturn asmFunc(imports);\n}}\n"
+    ))
 }

@@ -11,11 +11,25 @@ use super::{output_of, tool};
 /// Checks the finished module and its JavaScript.
 pub fn check(wasm: &Path, glue: &str, fallback: &str) -> Result<()> {
     // wasm-opt cannot be the judge: it turns features on again by itself.
-    output_of(tool("wasm-validate").args(MVP_AND_MUTABLE_GLOBALS).arg(wasm))?;
+    output_of(
+        tool("wasm-validate")
+            .args(MVP_AND_MUTABLE_GLOBALS)
+            .arg(wasm),
+    )?;
     types(&Module::from_file(wasm)?)?;
     for (name, text) in [("glue", glue), ("wasm2js module", fallback)] {
-        for word in ["BigInt", "WebAssembly", "eval(", "new Function", "import.meta", "globalThis"] {
-            ensure!(!text.contains(word), "the {name} says `{word}`, which some mini-programs do not have");
+        for word in [
+            "BigInt",
+            "WebAssembly",
+            "eval(",
+            "new Function",
+            "import.meta",
+            "globalThis",
+        ] {
+            ensure!(
+                !text.contains(word),
+                "the {name} says `{word}`, which some mini-programs do not have"
+            );
         }
     }
     println!("   MVP plus mutable globals, no exported global, no externref, no 64-bit boundary");
@@ -25,7 +39,10 @@ pub fn check(wasm: &Path, glue: &str, fallback: &str) -> Result<()> {
 fn types(module: &Module) -> Result<()> {
     for export in module.exports.iter() {
         match export.item {
-            ExportItem::Global(_) => bail!("exports the global `{}`: WeChat on iOS cannot load that", export.name),
+            ExportItem::Global(_) => bail!(
+                "exports the global `{}`: WeChat on iOS cannot load that",
+                export.name
+            ),
             ExportItem::Function(id) => boundary(module, module.funcs.get(id).ty(), &export.name)?,
             ExportItem::Memory(_) | ExportItem::Table(_) | ExportItem::Tag(_) => {}
         }
@@ -37,7 +54,10 @@ fn types(module: &Module) -> Result<()> {
         }
     }
     for table in module.tables.iter() {
-        ensure!(table.element_ty == RefType::FUNCREF, "has a table of other things than functions");
+        ensure!(
+            table.element_ty == RefType::FUNCREF,
+            "has a table of other things than functions"
+        );
     }
     Ok(())
 }

@@ -22,12 +22,19 @@ pub fn fit(bound: &Bound, names: &Names) -> Result<Glue> {
     let signatures = signatures(&bound.types)?;
     let mut body = without_comments(&bound.javascript).replace("export function ", "function ");
     for (old, new) in replacements() {
-        ensure!(body.contains(old), "the glue no longer contains `{old}`: look at what wasm-bindgen writes now");
+        ensure!(
+            body.contains(old),
+            "the glue no longer contains `{old}`: look at what wasm-bindgen writes now"
+        );
         body = body.replace(old, new);
     }
     let body = shorten(&with_global_accessors_gone(&body)?, &names.exports);
 
-    let imports: Vec<_> = names.imports.iter().map(|(old, new)| format!("{new}: {old}")).collect();
+    let imports: Vec<_> = names
+        .imports
+        .iter()
+        .map(|(old, new)| format!("{new}: {old}"))
+        .collect();
     let calls: Vec<_> = signatures.iter().map(|(name, _)| name.as_str()).collect();
     let javascript = format!(
         "{HEADER}export function glue(host) {{\n{PRELUDE}{body}\nreturn {{ \
@@ -36,15 +43,28 @@ pub fn fit(bound: &Bound, names: &Names) -> Result<Glue> {
         imports.join(", "),
         calls.join(", "),
     );
-    let methods: String = signatures.iter().map(|(_, signature)| format!("  {signature}\n")).collect();
-    Ok(Glue { javascript, types: TYPES.replace("  /* calls */\n", &methods) })
+    let methods: String = signatures
+        .iter()
+        .map(|(_, signature)| format!("  {signature}\n"))
+        .collect();
+    Ok(Glue {
+        javascript,
+        types: TYPES.replace("  /* calls */\n", &methods),
+    })
 }
 
 /// Name and signature of each function that the crate exports, as the `.d.ts` has them.
 fn signatures(types: &str) -> Result<Vec<(String, String)>> {
-    let lines = types.lines().filter_map(|line| line.strip_prefix("export function "));
+    let lines = types
+        .lines()
+        .filter_map(|line| line.strip_prefix("export function "));
     let found: Vec<_> = lines
-        .filter_map(|line| Some((line.split_once('(')?.0.to_owned(), line.replace("Promise<any>", "Promise<boolean>"))))
+        .filter_map(|line| {
+            Some((
+                line.split_once('(')?.0.to_owned(),
+                line.replace("Promise<any>", "Promise<boolean>"),
+            ))
+        })
         .collect();
     if found.is_empty() {
         bail!("wasm-bindgen wrote no functions into the .d.ts");
@@ -56,7 +76,10 @@ fn signatures(types: &str) -> Result<Vec<(String, String)>> {
 fn replacements() -> [(&'static str, &'static str); 3] {
     [
         // In a wasm2js module growing the memory does not detach the old buffer: compare the buffers themselves.
-        ("cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"),
+        (
+            "cachedUint8ArrayMemory0.byteLength === 0",
+            "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer",
+        ),
         (
             "cachedDataViewMemory0.buffer.detached === true || (cachedDataViewMemory0.buffer.detached === undefined && \
              cachedDataViewMemory0.buffer !== wasm.memory.buffer)",
@@ -72,13 +95,22 @@ fn with_global_accessors_gone(body: &str) -> Result<String> {
     let mut out = body.to_owned();
     let mut changed = 0;
     for name in ["GLOBAL_THIS", "GLOBAL", "SELF", "WINDOW"] {
-        let Some(at) = out.find(&format!("function __wbg_static_accessor_{name}_")) else { continue };
-        let Some(open) = out[at..].find('{').map(|open| at + open) else { bail!("no body of the accessor {name}") };
-        let Some(close) = out[open..].find("\n}").map(|close| open + close) else { bail!("no end of accessor {name}") };
+        let Some(at) = out.find(&format!("function __wbg_static_accessor_{name}_")) else {
+            continue;
+        };
+        let Some(open) = out[at..].find('{').map(|open| at + open) else {
+            bail!("no body of the accessor {name}")
+        };
+        let Some(close) = out[open..].find("\n}").map(|close| open + close) else {
+            bail!("no end of accessor {name}")
+        };
         out.replace_range(open..close, "{ return addHeapObject({});");
         changed += 1;
     }
-    ensure!(changed == 4, "expected the accessors of four global objects, found {changed}");
+    ensure!(
+        changed == 4,
+        "expected the accessors of four global objects, found {changed}"
+    );
     Ok(out)
 }
 
@@ -90,7 +122,10 @@ fn shorten(body: &str, exports: &[(String, String)]) -> String {
         let (before, after) = rest.split_at(at);
         let name_length = after[5..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
         let (name, tail) = after[5..].split_at(name_length.unwrap_or(after.len() - 5));
-        let new = exports.iter().find(|(old, _)| old == name).map_or(name, |(_, new)| new.as_str());
+        let new = exports
+            .iter()
+            .find(|(old, _)| old == name)
+            .map_or(name, |(_, new)| new.as_str());
         out.push_str(before);
         out.push_str("wasm.");
         out.push_str(new);
@@ -102,7 +137,10 @@ fn shorten(body: &str, exports: &[(String, String)]) -> String {
 fn without_comments(text: &str) -> String {
     let kept = text.lines().filter(|line| {
         let line = line.trim_start();
-        !(line.starts_with("/*") || line.starts_with("* ") || line.starts_with("*/") || line.starts_with("//"))
+        !(line.starts_with("/*")
+            || line.starts_with("* ")
+            || line.starts_with("*/")
+            || line.starts_with("//"))
             && line != "*"
     });
     kept.collect::<Vec<_>>().join("\n")

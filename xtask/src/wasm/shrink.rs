@@ -31,10 +31,25 @@ pub struct Names {
 /// Lowers and shrinks `wasm`. `quick` skips the slow passes.
 pub fn to_mvp(wasm: &Path, scratch: &Path, quick: bool) -> Result<Small> {
     let lowered = scratch.join("lowered.wasm");
-    output_of(tool("wasm-opt").args(COMPILED).args(LOWERING).arg(wasm).arg("-o").arg(&lowered))?;
+    output_of(
+        tool("wasm-opt")
+            .args(COMPILED)
+            .args(LOWERING)
+            .arg(wasm)
+            .arg("-o")
+            .arg(&lowered),
+    )?;
     let optimized = scratch.join("optimized.wasm");
     let passes: &[&str] = if quick { &["-O1"] } else { &SIZE };
-    output_of(tool("wasm-opt").args(SHIPPED).args(passes).args(STRIP).arg(&lowered).arg("-o").arg(&optimized))?;
+    output_of(
+        tool("wasm-opt")
+            .args(SHIPPED)
+            .args(passes)
+            .args(STRIP)
+            .arg(&lowered)
+            .arg("-o")
+            .arg(&optimized),
+    )?;
     let path = scratch.join("heartline.wasm");
     let map = output_of(
         tool("wasm-opt")
@@ -54,14 +69,25 @@ fn names(map: &[u8]) -> Result<Names> {
     let map: serde_json::Value = serde_json::from_slice(map)?;
     let rows = |key: &str| map[key].as_array().with_context(|| format!("no {key}"));
     let pair = |row: &serde_json::Value, old: usize| {
-        let text = |at: usize| row[at].as_str().map(str::to_owned).context("a row that is not of strings");
+        let text = |at: usize| {
+            row[at]
+                .as_str()
+                .map(str::to_owned)
+                .context("a row that is not of strings")
+        };
         Ok((text(old)?, text(old + 1)?))
     };
     Ok(Names {
         // binaryen calls its one module "a".
         module: "a".into(),
-        imports: rows("imports")?.iter().map(|row| pair(row, 1)).collect::<Result<_>>()?,
-        exports: rows("exports")?.iter().map(|row| pair(row, 0)).collect::<Result<_>>()?,
+        imports: rows("imports")?
+            .iter()
+            .map(|row| pair(row, 1))
+            .collect::<Result<_>>()?,
+        exports: rows("exports")?
+            .iter()
+            .map(|row| pair(row, 0))
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -81,5 +107,10 @@ const LOWERING: [&str; 4] = [
     "--strip-target-features",
 ];
 const SHIPPED: [&str; 2] = ["--mvp-features", "--enable-mutable-globals"];
-const SIZE: [&str; 4] = ["-Oz", "--converge", "--reorder-functions", "--zero-filled-memory"];
+const SIZE: [&str; 4] = [
+    "-Oz",
+    "--converge",
+    "--reorder-functions",
+    "--zero-filled-memory",
+];
 const STRIP: [&str; 2] = ["--strip-debug", "--strip-producers"];

@@ -20,7 +20,9 @@ pub fn of_inputs(quick: bool) -> Result<String> {
     quick.hash(&mut hasher);
     for file in files {
         file.strip_prefix(root()).unwrap_or(&file).hash(&mut hasher);
-        fs::read(&file).with_context(|| format!("reading {}", file.display()))?.hash(&mut hasher);
+        fs::read(&file)
+            .with_context(|| format!("reading {}", file.display()))?
+            .hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -28,7 +30,9 @@ pub fn of_inputs(quick: bool) -> Result<String> {
 /// Whether `package` was built from inputs with this stamp and is still whole.
 pub fn is_current(package: &Path, stamp: &str) -> bool {
     fs::read_to_string(package.join(NAME)).is_ok_and(|built| built == stamp)
-        && super::OUTPUTS.iter().all(|name| package.join(name).exists())
+        && super::OUTPUTS
+            .iter()
+            .all(|name| package.join(name).exists())
 }
 
 /// Marks `package` as built from these inputs.
@@ -49,7 +53,12 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 const NAME: &str = ".stamp";
-const INPUT_FOLDERS: [&str; 4] = ["protocol/src", "client-core/src", "client-wasm/src", "xtask/src/wasm"];
+const INPUT_FOLDERS: [&str; 4] = [
+    "protocol/src",
+    "client-core/src",
+    "client-wasm/src",
+    "xtask/src/wasm",
+];
 const INPUT_FILES: [&str; 7] = [
     "Cargo.toml",
     "Cargo.lock",
