@@ -1,5 +1,6 @@
 // The uni-app example, built for WeChat, in a sandbox that lacks what old engines lack, against the real server.
-// Every story is told twice: with the path-only WXWebAssembly, and with no WebAssembly at all.
+// Every story is told twice: with the path-only WXWebAssembly; and, as on old iOS, with no WebAssembly at all and a
+// Promise made of timers.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -15,7 +16,7 @@ import { until } from '../src/until.js'
 const SHORTEST_BACKOFF_MS = 500
 
 for (const wasm of [true, false]) {
-  describe(wasm ? 'with WXWebAssembly' : 'without any WebAssembly', { concurrency: false }, () => {
+  describe(wasm ? 'with WXWebAssembly' : 'without any WebAssembly, with a Promise made of timers', { concurrency: false }, () => {
     const id = wasm ? '101' : '201'
     const user = `user:${id}`
     let server
@@ -26,7 +27,7 @@ for (const wasm of [true, false]) {
       server = await HeartlineServer.start()
       backend = await Backend.start(server, BUILDS.mp)
       const storage = { 'heartline-demo-settings': { server: server.ws, api: backend.url } }
-      program = MiniProgram.launch({ folder: BUILDS.mp, wasm, storage })
+      program = MiniProgram.launch({ folder: BUILDS.mp, wasm, timerPromise: !wasm, storage })
     })
 
     after(async () => {

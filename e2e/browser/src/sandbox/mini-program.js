@@ -5,6 +5,7 @@ import { readFileSync, existsSync } from 'node:fs'
 import path from 'node:path'
 import vm from 'node:vm'
 import { Pages } from './pages.js'
+import { TIMER_PROMISE } from './promise.js'
 import { Runtime } from './runtime.js'
 import { makeWasm } from './wasm.js'
 import { makeWx } from './wx.js'
@@ -18,12 +19,14 @@ const MODULE_LOCALS = ['window', 'document', 'self', 'location', 'navigator', 'l
 export class MiniProgram {
   /**
    * Loads the package in `folder`, launches its app and opens its first page.
-   * `wasm`: whether the platform has `WXWebAssembly`. `storage`: what the phone has stored already.
+   * `wasm`: whether the platform has `WXWebAssembly`. `timerPromise`: whether its Promise is a polyfill on timers, as on
+   * old iOS. `storage`: what the phone has stored already.
    */
-  static launch({ folder, wasm, storage = {} }) {
+  static launch({ folder, wasm, timerPromise = false, storage = {} }) {
     const program = new MiniProgram(folder)
     program.storage = storage
     program.prepare(wasm)
+    if (timerPromise) program.context.Promise = program.evaluate(TIMER_PROMISE)(program.context.setTimeout)
     program.require('app.js')
     program.pages.reLaunch(`/${program.manifest.pages[0]}`)
     program.runtime.show()
@@ -101,5 +104,7 @@ export class MiniProgram {
     })
     const missing = [...TAKEN_AWAY, ...NEVER_THERE].filter((name) => this.evaluate(`typeof ${name}`) !== 'undefined')
     if (missing.length) throw new Error(`the sandbox is too kind: it has ${missing.join(', ')}`)
+    const generates = this.evaluate(`(function () { try { return !!Function('return 1') } catch (_) { return false } })()`)
+    if (generates) throw new Error('the sandbox is too kind: it makes code from text')
   }
 }
