@@ -512,7 +512,7 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         max_message_bytes = 1048576  # default
         frames_per_second = 2000  # default
         frame_burst = 120000  # default
-        outbound_queue_bytes = 1048576  # default
+        outbound_queue_bytes = 4194304  # default
         max_recipients = 100000  # default
 
         [redis]

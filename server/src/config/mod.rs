@@ -179,7 +179,8 @@ impl Default for Config {
                 max_message_bytes: 1024 * 1024,
                 frames_per_second: 2_000,
                 frame_burst: 120_000,
-                outbound_queue_bytes: 1024 * 1024,
+                // Two of the largest pushes, so that a slow phone survives them.
+                outbound_queue_bytes: 4 * 1024 * 1024,
                 max_recipients: 100_000,
             },
             allowed_origins: Vec::new(),
