@@ -204,3 +204,48 @@ fn a_flood_of_control_frames_is_served_or_closed() {
     witness.finish();
     before.expect_calm(&server, Duration::from_secs(10));
 }
+
+#[test]
+fn half_sent_messages_of_a_crowd_cost_a_bounded_sum() {
+    /// Twice what two shards may hold of incomplete messages (128 MiB each): buffers grow by doubling, and what one
+    /// shard's allocator keeps, the other's may have to ask for again.
+    const HALVES: u64 = 512 << 20;
+    let stage = Stage::alone();
+    let server = stage.server(&["--shards", "2"]);
+    let before = Before::of(&server);
+    let witness = Witness::start(&server);
+    let half = [
+        frame_head(0x81, Some([0; 4]), 1_000_000),
+        vec![b' '; 900_000],
+    ]
+    .concat();
+    // Crowd after crowd: memory that were not given back would pass the bound.
+    for round in 0..5 {
+        let mut peak = 0;
+        let mut crowd: Vec<_> = (0..500)
+            .map(|_| {
+                let mut peer = server.peer();
+                peer.send_raw(&half);
+                peak = peak.max(before.growth(&server));
+                peer
+            })
+            .collect();
+        println!(
+            "round {round}: 500 half-sent messages of 1 MB cost {} MiB at most",
+            peak >> 20
+        );
+        assert!(peak < HALVES, "{} MiB", peak >> 20);
+        let mut told = 0;
+        for peer in &mut crowd {
+            match peer.see_within(Duration::from_millis(1)) {
+                Seen::Close(1009, _) => told += 1,
+                Seen::Nothing | Seen::Text(_) => {}
+                other => panic!("expected close 1009 or a wait, saw {other:?}"),
+            }
+        }
+        assert!(told > 0, "those for whom there is no room are told");
+        drop(crowd);
+        before.expect_closed(&server, Duration::from_secs(10));
+    }
+    witness.finish();
+}
