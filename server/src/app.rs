@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::{Listening, Site, bind};
 use crate::hub::{ConnectionRef, Hub};
 use crate::metrics::Metrics;
-use crate::net::{Backlog, Command, Mailbox, Shard, WAKER, World};
+use crate::net::{Backlog, Command, Mailbox, Manner, Shard, WAKER, World};
 use crate::presence::Presence;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,6 +73,20 @@ impl Server {
     /// # Errors
     /// [`StartError`] when the port, a thread, or presence cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_in(Manner::Classic, config).await
+    }
+
+    /// A server of the same rooms that gives each WebSocket message back to its sender, for conformance suites
+    /// (`examples/echo.rs`). Not part of the library's promise.
+    ///
+    /// # Errors
+    /// Those of [`Server::start`].
+    #[doc(hidden)]
+    pub async fn start_echo(config: Config) -> Result<Self, StartError> {
+        Self::start_in(Manner::Echo, config).await
+    }
+
+    async fn start_in(manner: Manner, config: Config) -> Result<Self, StartError> {
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
@@ -102,6 +116,7 @@ impl Server {
         );
         let world = Arc::new(World {
             config,
+            manner,
             hub,
             presence,
             metrics: Metrics::default(),

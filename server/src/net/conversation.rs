@@ -24,6 +24,16 @@ pub(super) struct Conversation<'a> {
     pub end: Option<End>,
 }
 
+/// What is said to a client's messages. One for the whole server: a connection holds nothing for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// The protocol of [`crate::session`].
+    #[default]
+    Classic,
+    /// Each message comes back as it is: what WebSocket conformance suites speak to.
+    Echo,
+}
+
 /// How a conversation ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
@@ -42,7 +52,10 @@ impl Conversation<'_> {
         {
             return self.end(End::ByUs(CloseCode::RateLimited));
         }
+        let is_echo = self.world.manner == Manner::Echo;
         match message {
+            Message::Text(text) if is_echo => self.echo(Opcode::Text, text.as_bytes()),
+            Message::Binary(bytes) if is_echo => self.echo(Opcode::Binary, bytes),
             Message::Text(text) => self.frame(text.as_bytes()),
             Message::Binary(bytes) => self.frame(bytes),
             Message::Ping(payload) => {
@@ -90,6 +103,11 @@ impl Conversation<'_> {
                 }
             }
         }
+        ControlFlow::Continue(())
+    }
+
+    fn echo(&mut self, opcode: Opcode, payload: &[u8]) -> ControlFlow<()> {
+        frame::append(self.answers, opcode, payload);
         ControlFlow::Continue(())
     }
 

@@ -10,5 +10,6 @@ mod outbound;
 mod shard;
 mod sweep;
 
+pub use conversation::Manner;
 pub use mailbox::{Backlog, Command, Delivery, Mailbox, Newcomer};
 pub use shard::{Shard, WAKER, World};

@@ -6,6 +6,7 @@ mod leaving;
 mod outgoing;
 
 use super::connection::Connection;
+use super::conversation::Manner;
 use super::fanout::FanOut;
 use super::mailbox::{Command, Mailbox};
 use super::sweep::Sweep;
@@ -26,6 +27,8 @@ use std::time::{Duration, Instant};
 pub struct World {
     /// The settings.
     pub config: Config,
+    /// What is said to a client's messages.
+    pub manner: Manner,
     /// Who is where.
     pub hub: Hub,
     /// What the outside sees.
