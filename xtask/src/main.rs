@@ -2,6 +2,7 @@
 //!
 //! This file only decides; each chore has a room of its own.
 
+mod autobahn;
 mod bench;
 mod demo;
 mod fuzz;
@@ -34,6 +35,8 @@ enum Chore {
     Size,
     /// Check the invariants of the house: dependencies, module docs, leaks.
     Tidy,
+    /// Run Autobahn's WebSocket conformance cases against the server's connection path.
+    Autobahn(autobahn::AutobahnArgs),
     /// Run every check and test there is.
     Test(test::TestArgs),
     /// Build everything, start a server and the demo page, say how to push to it.
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Npm => npm::run(),
         Chore::Size => size::run(),
         Chore::Tidy => tidy::run_tests(),
+        Chore::Autobahn(args) => autobahn::run_cases(&args),
         Chore::Test(args) => test::run_all(&args),
         Chore::Demo(args) => demo::run_demo(&args),
         Chore::Bench => bench::run(),

@@ -34,6 +34,14 @@ const CHROMIUM: Package = Package {
     why: "the h5 page is driven in a real browser",
 };
 
+const PYTHON: Package = Package {
+    program: "python3",
+    // Debian keeps it out of python3 itself.
+    probe: "-cimport ensurepip",
+    packages: &["python3", "python3-venv"],
+    why: "the WebSocket conformance cases are Python",
+};
+
 /// What `cargo xtask test` needs beside Rust and Node.
 pub fn for_tests() -> Result<()> {
     say("tools: looking for what the tests need");
@@ -42,6 +50,11 @@ pub fn for_tests() -> Result<()> {
         system(package)?;
     }
     node()
+}
+
+/// Python 3 with what makes virtual environments.
+pub fn python3() -> Result<()> {
+    system(&PYTHON)
 }
 
 /// Node.js and npm, which are the user's to install.

@@ -14,6 +14,11 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Where Cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
 /// Cargo, as the one that runs us.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -61,6 +66,17 @@ pub fn run_watching(command: &mut Command, mut look: impl FnMut(&str)) -> Result
     let status = child.wait()?;
     if !status.success() {
         bail!("failed ({status}) after {:.0} s: {shown}", started.elapsed().as_secs_f32());
+    }
+    Ok(())
+}
+
+/// Runs to the end, and shows what it said only when it failed.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    let out = command.output().with_context(|| format!("cannot start: {shown}"))?;
+    if !out.status.success() {
+        let said = [out.stdout, out.stderr].concat();
+        bail!("failed ({}): {shown}\n{}", out.status, String::from_utf8_lossy(&said));
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::run::{cargo, program, root, run, run_watching, say};
-use crate::{needs, npm, size};
+use crate::run::{cargo, program, run, run_watching, say, target_dir};
+use crate::{autobahn, needs, npm, size};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -60,6 +60,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", what: "lints, warnings are errors", run: |_| clippy() },
     Step { name: "docs", what: "documentation, warnings are errors", run: |_| docs() },
     Step { name: "rust", what: "unit, story and property tests of the workspace", run: rust_tests },
+    Step { name: "autobahn", what: "Autobahn's WebSocket cases, sections 1 to 7 and 10", run: conformance },
     Step { name: "fuzz-build", what: "the fuzz targets compile", run: |_| fuzz_build() },
     Step { name: "npm", what: "wasm, its gates, and the npm package", run: |_| npm::run() },
     Step { name: "size", what: "the client's size against its budget", run: |_| size::run() },
@@ -80,6 +81,11 @@ fn rust_tests(counts: &mut Counts) -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--exclude", "heartline-e2e"]);
     counts.watch(&mut command)
+}
+
+fn conformance(counts: &mut Counts) -> Result<()> {
+    counts.passed += autobahn::run_quick()?;
+    Ok(())
 }
 
 fn fuzz_build() -> Result<()> {
@@ -107,8 +113,7 @@ fn browser_e2e(counts: &mut Counts) -> Result<()> {
 /// The server as shipped; built on first use.
 pub fn server_binary() -> Result<std::path::PathBuf> {
     run(cargo().args(["build", "--release", "--quiet", "--package", "heartline-server"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
-    let binary = target.join("release").join(format!("heartline-server{}", std::env::consts::EXE_SUFFIX));
+    let binary = target_dir().join("release").join(format!("heartline-server{}", std::env::consts::EXE_SUFFIX));
     binary.canonicalize().with_context(|| format!("the build left no {}", binary.display()))
 }
 
