@@ -41,8 +41,8 @@ enum Chore {
     Test(test::TestArgs),
     /// Build everything, start a server and the demo page, say how to push to it.
     Demo(demo::DemoArgs),
-    /// Measure, and write bench/RESULTS.md.
-    Bench,
+    /// Measure the server beside its peers, and write bench/RESULTS.md.
+    Bench(bench::BenchArgs),
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::FuzzArgs),
 }
@@ -56,7 +56,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Autobahn(args) => autobahn::run_cases(&args),
         Chore::Test(args) => test::run_all(&args),
         Chore::Demo(args) => demo::run_demo(&args),
-        Chore::Bench => bench::run(),
+        Chore::Bench(args) => bench::measure(&args),
         Chore::Fuzz(args) => fuzz::run_all(&args),
     }
 }

@@ -13,6 +13,7 @@ fn dependencies_point_along_the_data_path_only() {
         ("heartline-client-native", &["heartline-client-core", "heartline-protocol"]),
         ("heartline-client-wasm", &["heartline-client-core"]),
         ("heartline-server", &["heartline-protocol"]),
+        ("heartline-bench", &["heartline-protocol"]),
         ("heartline-bot", &["heartline-client-native", "heartline-protocol"]),
         ("heartline-e2e", &["heartline-protocol", "heartline-client-native", "heartline-server"]),
         ("xtask", &["heartline-protocol"]),
@@ -182,7 +183,7 @@ fn packages() -> Vec<serde_json::Value> {
 }
 
 fn rust_sources() -> Vec<PathBuf> {
-    let rooms = ["protocol", "client-core", "client-native", "client-wasm", "server", "e2e", "examples/bot", "xtask", "fuzz"];
+    let rooms = ["protocol", "client-core", "client-native", "client-wasm", "server", "e2e", "examples/bot", "bench", "xtask", "fuzz"];
     rooms.iter().flat_map(|room| files(&root().join(room), &["rs"])).collect()
 }
 

@@ -1,0 +1,172 @@
+//! What is measured. Each peer has a small adapter: how to start it, how a connection becomes a logged-in one, how a
+//! message for a user is published, how a round trip is asked for.
+
+mod floor;
+mod heartline;
+mod mosquitto;
+mod nchan;
+mod node;
+mod sockudo;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+/// Where the programs are, and where they may leave files.
+#[derive(Clone, Debug, clap::Args, serde::Serialize, serde::Deserialize)]
+pub struct Tools {
+    /// The heartline-server binary.
+    #[arg(long)]
+    pub server: PathBuf,
+    /// The folder with the small servers of the Node and Python peers.
+    #[arg(long)]
+    pub peers: PathBuf,
+    /// A Python that has socketify.
+    #[arg(long)]
+    pub python: PathBuf,
+    /// The sockudo binary.
+    #[arg(long)]
+    pub sockudo: PathBuf,
+    /// Configuration and logs of the peers go here.
+    #[arg(long)]
+    pub scratch: PathBuf,
+}
+
+/// How a server is spoken to. Users are numbers here; each peer spells them in its way.
+pub trait Peer {
+    /// The command that runs it on `port`.
+    fn command(&self, tools: &Tools, port: u16) -> Result<Command>;
+
+    /// The upgrade request of a user's connection; none: the bare socket is all.
+    fn upgrade(&self, user: u32) -> Option<Vec<u8>>;
+
+    /// What follows the upgrade, until the user is logged in and subscribed.
+    fn login(&self, connection: u32, user: u32) -> Vec<Step>;
+
+    /// Where publishing goes.
+    fn publisher(&self) -> Publisher;
+
+    /// One message with `filler_bytes` of text, ready for the publisher's socket.
+    fn publish(&self, user: u32, filler_bytes: usize) -> Vec<u8>;
+
+    /// A request that is answered by one frame.
+    fn ping(&self) -> Option<Vec<u8>>;
+}
+
+/// One step of a login.
+#[derive(Debug)]
+pub struct Step {
+    /// What is sent, if anything.
+    pub send: Vec<u8>,
+    /// So many frames must come before the next step.
+    pub await_frames: u32,
+}
+
+/// How messages are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// HTTP requests over one kept connection.
+    Http,
+    /// Frames over a connection of its own.
+    WebSocket,
+    /// Orders to the bare loop, at the port above.
+    Control,
+}
+
+/// All there are, in the order of the tables.
+pub const NAMES: [&str; 9] = [
+    "floor",
+    "heartline",
+    "heartline-1-shard",
+    "socketify",
+    "ws",
+    "socket.io",
+    "mosquitto",
+    "nchan",
+    "sockudo",
+];
+
+/// The adapter of that name.
+pub fn by_name(name: &str) -> Result<Box<dyn Peer>> {
+    Ok(match name {
+        "floor" => Box::new(floor::Floor),
+        "heartline" => Box::new(heartline::Heartline { shards: 0 }),
+        "heartline-1-shard" => Box::new(heartline::Heartline { shards: 1 }),
+        "ws" => Box::new(node::JsonPeer::Ws),
+        "socketify" => Box::new(node::JsonPeer::Socketify),
+        "socket.io" => Box::new(node::SocketIo),
+        "mosquitto" => Box::new(mosquitto::Mosquitto),
+        "nchan" => Box::new(nchan::Nchan),
+        "sockudo" => Box::new(sockudo::Sockudo),
+        _ => bail!("there is no peer called {name}"),
+    })
+}
+
+/// Which version of it runs here, for the results.
+pub fn version(name: &str, tools: &Tools) -> String {
+    let first_line = |program: &Path, arguments: &[&str]| -> String {
+        let Ok(out) = Command::new(program).args(arguments).output() else {
+            return "not found".into();
+        };
+        let text = [out.stdout, out.stderr].concat();
+        String::from_utf8_lossy(&text)
+            .lines()
+            .next()
+            .unwrap_or("unknown")
+            .trim()
+            .to_owned()
+    };
+    let package = |name: &str| {
+        let path = tools
+            .peers
+            .join("node/node_modules")
+            .join(name)
+            .join("package.json");
+        let json: serde_json::Value = std::fs::read_to_string(path)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        format!(
+            "{} on node {}",
+            json["version"].as_str().unwrap_or("unknown"),
+            first_line(Path::new("node"), &["--version"])
+        )
+    };
+    match name {
+        "floor" => "bare send loop, blocking sockets".into(),
+        "heartline" => format!(
+            "{}, shards: one per core",
+            first_line(&tools.server, &["--version"])
+        ),
+        "heartline-1-shard" => "the same with --shards 1".into(),
+        "ws" | "socket.io" => package(name),
+        "socketify" => {
+            let script = "import importlib.metadata as m, sys; print(m.version('socketify'), 'on Python', sys.version.split()[0])";
+            first_line(&tools.python, &["-c", script])
+        }
+        "mosquitto" => first_line(Path::new("mosquitto"), &["-h"]),
+        "nchan" => {
+            let script = "dpkg-query -W -f '${Version}' libnginx-mod-nchan; echo \" on $(nginx -v 2>&1 | cut -d' ' -f3)\"";
+            first_line(Path::new("sh"), &["-c", script])
+        }
+        "sockudo" => first_line(&tools.sockudo, &["--version"]),
+        _ => "unknown".into(),
+    }
+}
+
+fn step(send: Vec<u8>, await_frames: u32) -> Step {
+    Step { send, await_frames }
+}
+
+fn filler(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// The classic login of `user:N`, as ours and the Node and Python peers understand it.
+fn classic_login(user: u32) -> String {
+    let token = heartline_protocol::classic_token(&user.to_string(), KEY);
+    format!(r#"{{"u":"user:{user}","token":"{token}"}}"#)
+}
+
+const KEY: &str = "bench";
