@@ -70,6 +70,9 @@ export const enum PhaseCode {
   CLOSED = 9,
 }
 
+/** From `PHASE_WAITING_BACKOFF` on: what is waited for. */
+export const WAITS = ['backoff', 'advised', 'network'] as const
+
 /** By `CLOSE_*`: why a connection is no more. */
 export const CLOSE = ['asked', 'loggedOut', 'dialFailed', 'dialTimedOut', 'remote', 'dead', 'error', 'offline'] as const
 

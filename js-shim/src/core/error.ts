@@ -9,18 +9,15 @@
 export type ErrorCode = 'not_sent' | 'sent_unknown' | 'refused' | 'timed_out' | 'cancelled'
 
 export class HeartlineError extends Error {
-  readonly code: ErrorCode
-  readonly reason?: string
-  readonly data?: any
-  readonly sent?: boolean
-
-  constructor(code: ErrorCode, more: { event?: string; reason?: string; data?: any; sent?: boolean } = {}) {
-    super(`heartline: ${more.event || 'request'}: ${code}${more.reason ? ` (${more.reason})` : ''}`)
+  constructor(
+    readonly code: ErrorCode,
+    event: string,
+    readonly sent: boolean,
+    readonly reason?: string,
+    readonly data?: any,
+  ) {
+    super(`heartline: ${event}: ${code}${reason ? ` (${reason})` : ''}`)
     this.name = 'HeartlineError'
-    this.code = code
-    this.reason = more.reason
-    this.data = more.data
-    this.sent = more.sent
     // Compilers that lower classes to ES5 lose this otherwise.
     Object.setPrototypeOf(this, HeartlineError.prototype)
   }

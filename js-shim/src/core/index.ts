@@ -1,5 +1,5 @@
 /** What this room offers the others. */
-export { HeartlineClient } from './client'
+export { createClient } from './client'
 export { HeartlineError, type ErrorCode } from './error'
 export type {
   AbortSignalLike,
@@ -7,6 +7,8 @@ export type {
   ClientState,
   CloseReason,
   Credentials,
+  Diagnostics,
+  HeartlineClient,
   Listener,
   News,
   RequestOptions,

@@ -1,95 +1,96 @@
-/** The one socket of a client: dials, asks for the network before, and keeps news of former attempts away. */
+/**
+ * The one socket of a client: dials, asks for the network before, keeps news of former attempts away, and tells the core
+ * what becomes of the present one.
+ */
 import type { ConnectOptions, Host, SendFate, Socket } from '../types'
 import { decodeUtf8 } from '../utf8'
+import { In, NONE } from './codes'
+import type { Machine } from './machine'
+import { advice } from './wire'
 
-/** What the link tells its client. Only news of the present attempt arrives here. */
-export interface LinkOwner {
-  opened(epoch: number): void
-  text(epoch: number, text: string): void
-  /** Bytes that are not UTF-8. */
-  garbage(epoch: number): void
-  failed(epoch: number, detail: string): void
-  closed(epoch: number, code: number | undefined, reason: string | undefined): void
-  offline(epoch: number): void
+export interface Link {
+  open(epoch: number, url: () => string, options: ConnectOptions | undefined): void
+  send(epoch: number, text: string, done: (fate: SendFate) => void): void
+  /** Ends the present attempt, dialled or not; or this one only, if it is the present one. */
+  close(code: number, epoch?: number): void
 }
 
-/** A platform that has not said by now whether there is a network never will: dial and see. */
-const NETWORK_ANSWER_LIMIT_MS = 3000
-
-export class Link {
+export function createLink(
+  host: Host,
+  { feed, hold }: Machine,
+  receive: (epoch: number, text: string) => void,
+  log: (line: string) => void,
+): Link {
   /** The present attempt; 0: none. */
-  epoch = 0
-  private socket: Socket | undefined
+  let current = 0
+  let socket: Socket | undefined
 
-  constructor(
-    private readonly host: Host,
-    private readonly owner: LinkOwner,
-    private readonly dialled: (work: () => void) => void,
-  ) {}
-
-  open(epoch: number, url: () => string, options: ConnectOptions): void {
-    const { host } = this
-    this.close(1000)
-    this.epoch = epoch
-    if (!host.networkOnline) return this.dial(epoch, url, options)
-    let answered = false
-    const answer = (online: boolean) => {
-      // Late, twice, or for an attempt that was given up meanwhile: no ghost socket is dialled.
-      if (answered || this.epoch !== epoch) return
-      answered = true
-      cancel()
-      if (online) this.dial(epoch, url, options)
-      else this.owner.offline(epoch)
-    }
-    const cancel = host.setTimer(NETWORK_ANSWER_LIMIT_MS, () => answer(true))
-    try {
-      host.networkOnline(answer)
-    } catch (_) {
-      answer(true)
-    }
+  const close: Link['close'] = (code, epoch) => {
+    if (epoch !== undefined && epoch !== current) return
+    const former = socket
+    current = 0
+    socket = undefined
+    if (former) former.close(code, '')
   }
 
-  send(epoch: number, text: string, done: (fate: SendFate) => void): void {
-    if (this.socket && this.epoch === epoch) this.socket.send(text, done)
-    else done('not-sent')
-  }
-
-  /** Ends the present attempt, dialled or not. */
-  close(code: number): void {
-    const { socket } = this
-    this.epoch = 0
-    this.socket = undefined
-    if (socket) socket.close(code, '')
-  }
-
-  private dial(epoch: number, url: () => string, options: ConnectOptions): void {
-    const { host, owner } = this
-    const mine = () => this.epoch === epoch
-    this.dialled(() => {
-      let socket: Socket
-      try {
-        socket = host.connect(url(), options, {
-          open: () => mine() && owner.opened(epoch),
-          message: (data) => mine() && this.receive(epoch, data),
-          error: (detail) => mine() && owner.failed(epoch, detail),
-          close: (code, reason) => mine() && owner.closed(epoch, code, reason),
-        })
-      } catch (error) {
-        return owner.failed(epoch, String(error))
-      }
-      // A platform that failed, or made the app close, while it dialled.
-      if (mine()) this.socket = socket
-      else socket.close(1000, '')
-    })
-  }
-
-  private receive(epoch: number, data: string | ArrayBuffer): void {
+  const hear = (epoch: number, data: string | ArrayBuffer) => {
     let text: string
     try {
       text = typeof data === 'string' ? data : decodeUtf8(new Uint8Array(data))
     } catch (_) {
-      return this.owner.garbage(epoch)
+      return feed(In.OTHER, epoch)
     }
-    this.owner.text(epoch, text)
+    receive(epoch, text)
+  }
+
+  const dial = (epoch: number, url: () => string, options: ConnectOptions) => {
+    const failed = (detail: unknown) => {
+      log(`socket error ${detail}`)
+      feed(In.FAILED, epoch)
+    }
+    const mine = () => current === epoch
+    let made: Socket
+    try {
+      made = host.connect(url(), options, {
+        open: () => mine() && feed(In.OPENED, epoch),
+        message: (data) => mine() && hear(epoch, data),
+        error: (detail) => mine() && failed(detail),
+        close: (code, reason) => mine() && feed(In.CLOSED, epoch, code === undefined ? NONE : code, advice(reason)),
+      })
+    } catch (error) {
+      return failed(error)
+    }
+    // A platform that failed, or made the app close, while it dialled.
+    if (mine()) socket = made
+    else made.close(1000, '')
+  }
+
+  return {
+    open(epoch, url, options = {}) {
+      close(1000)
+      current = epoch
+      let answered = false
+      const answer = (online: boolean) => {
+        // Late, twice, or for an attempt that was given up meanwhile: no ghost socket is dialled.
+        if (answered || current !== epoch) return
+        answered = true
+        if (online) hold(() => dial(epoch, url, options))
+        // Waiting for the network is only safe where its return will be told; else each attempt asks again.
+        else if (host.onNetwork) feed(In.NETWORK)
+        else feed(In.FAILED, epoch)
+      }
+      // A question that is never answered is ended by the dial timeout.
+      try {
+        if (host.networkOnline) return host.networkOnline(answer)
+      } catch (_) {
+        // Dial and see.
+      }
+      answer(true)
+    },
+    send(epoch, text, done) {
+      if (socket && current === epoch) socket.send(text, done)
+      else done('not-sent')
+    },
+    close,
   }
 }

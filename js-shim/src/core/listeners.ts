@@ -1,6 +1,6 @@
 /** The app's callbacks on pushes. The core decides who hears what; this table knows whom its numbers mean. */
-import type { Machine } from './machine'
 import { In } from './codes'
+import type { Machine } from './machine'
 import type { Listener } from './options'
 
 interface Entry {
@@ -12,66 +12,67 @@ interface Entry {
   id: number
 }
 
-export class Listeners {
-  private entries = new Set<Entry>()
-  private byId = new Map<number, Entry>()
-
-  constructor(private readonly machine: Machine) {}
-
-  add(pattern: string, fn: Listener, replace: boolean, once: boolean): () => void {
-    const entry: Entry = { pattern, fn, replace, once, id: 0 }
-    if (replace) this.drop((other) => other.pattern === pattern)
-    this.entries.add(entry)
-    if (this.machine.engine) this.tell(entry)
-    return () => this.remove(entry)
-  }
-
+export interface Listeners {
+  add(pattern: string, fn: Listener, replace: boolean, once: boolean): () => void
   /** `pattern` and `fn`: this callback there; `pattern`: all of it; neither: all. */
-  off(pattern: string | undefined, fn: Listener | undefined): void {
-    this.drop((entry) => (pattern === undefined || entry.pattern === pattern) && (!fn || entry.fn === fn))
-  }
-
+  off(pattern?: string, fn?: Listener): void
   /** Tells a fresh core every listener, in their order. What it does not take goes to `refused`. */
-  tellAll(refused: (error: unknown) => void): void {
-    this.byId.clear()
-    this.entries.forEach((entry) => {
-      try {
-        this.tell(entry)
-      } catch (error) {
-        refused(error)
-      }
-    })
-  }
-
+  tellAll(refused: (error: unknown) => void): void
   /** Whom to call; undefined when it was removed since the core decided. */
-  take(id: number): Listener | undefined {
-    const entry = this.byId.get(id)
-    if (entry && entry.once) this.remove(entry)
-    return entry && entry.fn
-  }
+  take(id: number): Listener | undefined
+  count(): number
+}
 
-  private tell(entry: Entry): void {
+export function createListeners({ call, feed }: Machine): Listeners {
+  const entries = new Set<Entry>()
+  const byId = new Map<number, Entry>()
+
+  const tell = (entry: Entry) => {
     const { pattern, replace } = entry
-    const id = this.machine.call((core, client, now) => core.listen(client, now, replace, pattern))
+    const id = call((core, client, now) => core.listen(client, now, replace, pattern))
     if (id === undefined) return
     // An empty or endless pattern, or too many listeners: the core says so by a negative number.
     if (id < 0) {
-      this.entries.delete(entry)
+      entries.delete(entry)
       throw new Error(`heartline: cannot listen to ${JSON.stringify(pattern)} (${id})`)
     }
     entry.id = id
-    this.byId.set(id, entry)
+    byId.set(id, entry)
   }
 
-  private drop(which: (entry: Entry) => boolean): void {
-    this.entries.forEach((entry) => {
-      if (which(entry)) this.remove(entry)
+  const remove = (entry: Entry) => {
+    if (entries.delete(entry) && byId.delete(entry.id)) feed(In.UNLISTEN, entry.id)
+  }
+
+  const off = (pattern?: string, fn?: Listener) =>
+    entries.forEach((entry) => {
+      if ((pattern === undefined || entry.pattern === pattern) && (!fn || entry.fn === fn)) remove(entry)
     })
-  }
 
-  private remove(entry: Entry): void {
-    if (!this.entries.delete(entry) || !entry.id) return
-    this.byId.delete(entry.id)
-    this.machine.feed(In.UNLISTEN, entry.id)
+  return {
+    add(pattern, fn, replace, once) {
+      const entry: Entry = { pattern, fn, replace, once, id: 0 }
+      if (replace) off(pattern)
+      entries.add(entry)
+      tell(entry)
+      return () => remove(entry)
+    },
+    off,
+    tellAll(refused) {
+      byId.clear()
+      entries.forEach((entry) => {
+        try {
+          tell(entry)
+        } catch (error) {
+          refused(error)
+        }
+      })
+    },
+    take(id) {
+      const entry = byId.get(id)
+      if (entry && entry.once) remove(entry)
+      return entry && entry.fn
+    },
+    count: () => entries.size,
   }
 }

@@ -2,7 +2,6 @@
  * Drives one instance of the core: feeds it, queues what it emits, acts on it once the call has returned, keeps its
  * timer, and throws it away when it traps.
  */
-import { setTimer } from '../host/clock'
 import { loadEngine, type Engine, type Source } from '../load/index'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
@@ -18,165 +17,161 @@ export interface MachineOwner {
   fallback(loader: string, error: unknown): void
 }
 
+export interface Machine {
+  /** There is a core to talk to. */
+  runs(): boolean
+  /** Loads a core and makes a client in it. A failure is told to the owner. */
+  load(source: Source, options: (set: (key: number, value: number) => void) => void): void
+  /** Feeds one input and acts on what comes of it. Does nothing while there is no core. */
+  feed(kind: In, a?: number, b?: number, c?: number, d?: number): void
+  /** Any other call of the core; undefined when there is none, or it trapped. */
+  call<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
+  /** What `feed` and its kin answered: a deadline, or a negative code of misuse, which changes nothing. */
+  follow(answer: number | undefined): void
+  /** Does `work` first and acts on the outputs afterwards. */
+  hold(work: () => void): void
+  /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
+  whenIdle(work: () => void): void
+  /** Forgets the core. */
+  unload(): void
+}
+
 /** Numbers per output in the queue. */
 const STRIDE = 4
 
-export class Machine {
-  engine: Engine | undefined
+export function createMachine(host: Host, owner: MachineOwner): Machine {
+  let engine: Engine | undefined
   /** The number of our client within its module. */
-  id = 0
-  private queue: number[] = []
-  private busy = false
-  private due = NONE
-  private armedFor = NONE
-  private cancelTimer: (() => void) | undefined
-  private later: (() => void) | undefined
+  let id = 0
+  let queue: number[] = []
+  let busy = false
+  let due = NONE
+  let armedFor = NONE
+  let cancelTimer: (() => void) | undefined
+  let later: (() => void) | undefined
 
-  constructor(
-    private readonly host: Host,
-    private readonly owner: MachineOwner,
-  ) {}
-
-  /** Loads a core and makes a client in it. Never rejects: a failure is told to the owner. */
-  load(source: Source, options: (set: (key: number, value: number) => void) => void): Promise<void> {
-    const queue: number[] = []
-    const emit = (_: number, kind: number, a: number, b: number, c: number) => void queue.push(kind, a, b, c)
-    const { owner } = this
-    return loadEngine(source, emit, this.host, (loader, error) => owner.fallback(loader, error)).then(
-      (engine) => {
-        this.queue = queue
-        this.engine = engine
-        const made = this.call((core) => {
-          options(core.option)
-          return core.create(Math.floor(Math.random() * 9007199254740992), this.host.now())
-        })
-        if (made === undefined) return
-        this.id = made
-        owner.ready(engine)
-      },
-      (error) => owner.failed(error),
-    )
+  const load: Machine['load'] = (source, options) => {
+    const outputs: number[] = []
+    const emit = (_: number, kind: number, a: number, b: number, c: number) => void outputs.push(kind, a, b, c)
+    loadEngine(source, emit, host, owner.fallback).then((loaded) => {
+      queue = outputs
+      engine = loaded
+      const made = call((core) => {
+        options(core.option)
+        return core.create(Math.floor(Math.random() * 9007199254740992), host.now())
+      })
+      if (made === undefined) return
+      id = made
+      owner.ready(loaded)
+    }, owner.failed)
   }
 
-  /** Feeds one input and acts on what comes of it. Does nothing while there is no core. */
-  feed(kind: In, a = 0, b = 0, c = 0, d = 0): void {
-    const { engine } = this
+  const feed: Machine['feed'] = (kind, a = 0, b = 0, c = 0, d = 0) => {
     if (!engine) return
     // Not through `call`: this is the path of every message.
     try {
-      this.follow(engine.core.feed(this.id, kind, this.host.now(), a, b, c, d))
+      follow(engine.core.feed(id, kind, host.now(), a, b, c, d))
     } catch (error) {
-      this.fail(error)
+      fail(error)
     }
-    this.drain()
+    drain()
   }
 
-  /** Any other call of the core; undefined when it trapped. */
-  call<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined {
+  const call: Machine['call'] = (work) => {
     try {
-      return this.engine && work(this.engine.core, this.id, this.host.now())
+      return engine && work(engine.core, id, host.now())
     } catch (error) {
-      this.fail(error)
+      fail(error)
       return undefined
     }
   }
 
-  /** What `feed` and its kin answered: a deadline, or a negative code of misuse, which changes nothing. */
-  follow(answer: number): void {
-    if (answer >= NONE) this.due = answer
+  const follow: Machine['follow'] = (answer) => {
+    if (answer !== undefined && answer >= NONE) due = answer
   }
 
-  /** Does `work` first and acts on the outputs afterwards. */
-  hold(work: () => void): void {
-    const outermost = !this.busy
-    this.busy = true
+  const hold: Machine['hold'] = (work) => {
+    if (busy) return work()
+    busy = true
     try {
       work()
     } finally {
-      if (outermost) {
-        this.busy = false
-        this.drain()
-      }
+      busy = false
+      drain()
     }
   }
 
-  /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
-  whenIdle(work: () => void): void {
-    if (this.busy) this.later = work
-    else work()
-  }
-
-  /** Forgets the core; whatever its sleeping callbacks do later reaches nobody. */
-  unload(): void {
-    const { engine, id } = this
-    this.engine = undefined
-    this.due = NONE
-    this.queue = []
-    this.disarm()
-    if (!engine) return
+  const unload = () => {
+    const former = engine
+    engine = undefined
+    due = NONE
+    queue = []
+    disarm()
     try {
-      engine.core.discard(id)
+      if (former) former.core.discard(id)
     } catch (_) {
       // It trapped before, and is gone anyway.
     }
   }
 
-  private fail(error: unknown): void {
-    this.unload()
-    this.owner.failed(error)
+  const fail = (error: unknown) => {
+    unload()
+    owner.failed(error)
   }
 
   /** Outputs that come of acting on outputs are acted on in turn, by the same loop. */
-  private drain(): void {
-    if (this.busy) return
-    this.busy = true
+  const drain = () => {
+    if (busy) return
+    busy = true
     try {
-      let { queue } = this
-      for (let at = 0; at < queue.length; at += STRIDE) {
-        this.owner.act(queue[at], queue[at + 1], queue[at + 2], queue[at + 3])
+      let from = queue
+      for (let at = 0; at < from.length; at += STRIDE) {
+        owner.act(from[at], from[at + 1], from[at + 2], from[at + 3])
         // The core failed meanwhile: what it had decided is void.
-        if (queue !== this.queue) {
-          queue = this.queue
+        if (from !== queue) {
+          from = queue
           at = -STRIDE
         }
       }
-      queue.length = 0
+      from.length = 0
     } finally {
-      this.busy = false
+      busy = false
     }
-    const { later } = this
-    this.later = undefined
-    if (later) later()
-    this.arm()
+    const work = later
+    later = undefined
+    if (work) work()
+    arm()
   }
 
   /** One timer. A later deadline leaves it alone: ringing early costs less than setting it at each message. */
-  private arm(): void {
-    const { due, armedFor, host, engine } = this
+  const arm = () => {
     if (due === armedFor || !engine || (due !== NONE && armedFor !== NONE && armedFor < due)) return
-    this.disarm()
+    disarm()
     if (due === NONE) return
-    this.armedFor = due
-    const ms = Math.max(0, Math.ceil(due - host.now()))
-    const ring = () => {
-      this.armedFor = NONE
-      this.feed(In.TIMEOUT)
-    }
-    if (host.setTimer !== setTimer) this.cancelTimer = host.setTimer(ms, ring)
-    else this.sleep(engine, ms, ring)
+    armedFor = due
+    cancelTimer = host.setTimer(Math.max(0, Math.ceil(due - host.now())), () => {
+      armedFor = NONE
+      feed(In.TIMEOUT)
+    })
   }
 
-  /** The platform's own timer is the plain one: the core sleeps by itself. */
-  private sleep(engine: Engine, ms: number, ring: () => void): void {
-    let wanted = true
-    this.cancelTimer = () => (wanted = false)
-    const alarm = this.call(() => engine.core.alarm(this.id, ms))
-    if (alarm) alarm.then((rang) => void (rang && wanted && ring()))
+  const disarm = () => {
+    armedFor = NONE
+    if (cancelTimer) cancelTimer()
+    cancelTimer = undefined
   }
 
-  private disarm(): void {
-    this.armedFor = NONE
-    if (this.cancelTimer) this.cancelTimer()
-    this.cancelTimer = undefined
+  return {
+    runs: () => !!engine,
+    load,
+    feed,
+    call,
+    follow,
+    hold,
+    whenIdle(work) {
+      if (busy) later = work
+      else work()
+    },
+    unload,
   }
 }

@@ -1,7 +1,6 @@
 /** What an app tells the client, and what the client tells an app. Types only. */
 import type { ConnectOptions, Host } from '../types'
-import type { CLOSE, OptionName } from './codes'
-import type { HeartlineError } from './error'
+import type { CLOSE, OptionName, WAITS } from './codes'
 
 export interface Credentials {
   u: string
@@ -39,7 +38,7 @@ export interface ClientState {
   /** Waiting: the same as a moment of `Date.now()`. */
   until?: number
   /** Waiting: `backoff`, `advised` or `network`. Closed: why. */
-  reason?: CloseReason | 'backoff' | 'advised' | 'network'
+  reason?: CloseReason | (typeof WAITS)[number]
   /** Closed by the peer: its close code. */
   code?: number
 }
@@ -79,4 +78,45 @@ export interface News {
   fallback: { loader: string; error: unknown }
 }
 
-export type { HeartlineError }
+/** The client of an app. Its methods need no `this`. */
+export interface HeartlineClient {
+  /** Resolves when the core is there; rejects when not even the JavaScript build could be loaded. */
+  readonly loaded: Promise<void>
+  readonly state: ClientState
+  /** What runs the core: 'wx', 'tt', 'my', 'wasm' or 'js'; undefined while it loads. */
+  readonly engine: string | undefined
+  /** A socket is being dialled or is open. */
+  readonly isConnected: boolean
+  readonly isOpen: boolean
+  readonly isLogin: boolean
+  /** Keeps a line from now on. Somebody is taken to be logged in unless `identity(false)` was said. */
+  start(): void
+  /** Closes the line and stays closed until `start`. Every request settles. */
+  stop(): void
+  /** Drops the present socket; the line revives after its delay. */
+  disconnect(): void
+  /** Closes for ever. */
+  destroy(): void
+  /** The app's user logged in, or another one did (true); or logged out (false). */
+  identity(present: boolean): void
+  /** Resolves with the reply's data, or rejects with a HeartlineError. */
+  request(event: string, data?: unknown, options?: RequestOptions): Promise<unknown>
+  /** `pattern`: a name, a prefix ending in `*`, or `*`. Answers its own unsubscribe. */
+  on(pattern: string, fn: Listener, options?: { replace?: boolean }): () => void
+  once(pattern: string, fn: Listener): () => void
+  /** `pattern` and `fn`: this callback there; `pattern`: all of it; neither: all. */
+  off(pattern?: string, fn?: Listener): void
+  /** News of the line itself. Answers its own unsubscribe. */
+  listen<K extends keyof News>(kind: K, fn: (news: News[K]) => void): () => void
+  /** Where the client stands, for a bug report. No secrets. */
+  diagnostics(): Diagnostics
+}
+
+export interface Diagnostics {
+  state: ClientState
+  engine: string | undefined
+  /** How many requests are not settled, listeners are kept, payloads are held. */
+  requests: number
+  listeners: number
+  payloads: number
+}

@@ -1,6 +1,6 @@
 /** `heartline`: the modern API. */
-import { HeartlineClient } from '../core/client'
-import type { ClientOptions } from '../core/options'
+import { createClient } from '../core/client'
+import type { ClientOptions, HeartlineClient } from '../core/options'
 import { detectHost } from '../host/detect'
 import type { Host } from '../types'
 
@@ -12,10 +12,9 @@ export interface HeartlineOptions extends Pick<ClientOptions, Exclude<keyof Clie
 
 /** A client for the running platform. It does nothing until `start()`. */
 export function createHeartline(options: HeartlineOptions): HeartlineClient {
-  return new HeartlineClient(Object.assign({}, options, { host: options.host || detectHost() }))
+  return createClient(Object.assign({}, options, { host: options.host || detectHost() }))
 }
 
-export { HeartlineClient } from '../core/client'
 export { HeartlineError, type ErrorCode } from '../core/error'
 export type {
   AbortSignalLike,
@@ -23,6 +22,8 @@ export type {
   ClientState,
   CloseReason,
   Credentials,
+  Diagnostics,
+  HeartlineClient,
   Listener,
   News,
   RequestOptions,

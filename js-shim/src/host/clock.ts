@@ -1,17 +1,22 @@
 /** Time and chance, as far as every JavaScript engine has them. */
+import type { Host } from '../types'
+
+/** What all hosts have in common. */
+export function plainHost(name: string, connect: Host['connect']): Host {
+  return { name, connect, now: monotonicClock(), setTimer, randomBytes }
+}
 
 /**
  * Milliseconds that never run backwards. Made from `Date.now`, not `performance.now`, which stands still while an
  * iPhone sleeps: the client must see that time has passed, to probe the line when it wakes.
  */
-export function monotonicClock(): () => number {
+function monotonicClock(): () => number {
   let offset = 0
   let last = 0
   return () => {
-    const reading = Date.now() + offset
     // The user set the clock back: go on from where we were.
-    if (reading < last) offset += last - reading
-    return (last = Math.max(reading, last))
+    offset = Math.max(offset, last - Date.now())
+    return (last = Date.now() + offset)
   }
 }
 
@@ -25,7 +30,7 @@ export function setTimer(ms: number, run: () => void): () => void {
 declare const crypto: { getRandomValues?(bytes: Uint8Array): void } | undefined
 
 /** Random bytes where the engine has a synchronous source; mini-programs mostly have none. */
-export function randomBytes(count: number): Uint8Array | undefined {
+function randomBytes(count: number): Uint8Array | undefined {
   if (typeof crypto === 'undefined' || !crypto || !crypto.getRandomValues) return undefined
   const bytes = new Uint8Array(count)
   crypto.getRandomValues(bytes)

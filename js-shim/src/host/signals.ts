@@ -32,10 +32,10 @@ export function askNetwork(api: MiniApi, answer: (online: boolean) => void): voi
 /** Subscribes to network changes. */
 export function watchNetwork(api: MiniApi, listener: (online: boolean) => void): () => void {
   let muted = false
-  const stop = subscribe(api, 'onNetworkStatusChange', 'offNetworkStatusChange', (event: any) => {
+  const stop = subscribe(api, 'onNetworkStatusChange', (event) => {
     // Douyin's event does not say whether there is a network.
-    if (!event || typeof event.isConnected !== 'boolean') askNetwork(api, (online) => muted || listener(online))
-    else listener(event.isConnected)
+    if (event && typeof event.isConnected === 'boolean') listener(event.isConnected)
+    else askNetwork(api, (online) => muted || listener(online))
   })
   return () => {
     muted = true
@@ -48,9 +48,8 @@ export function watchNetwork(api: MiniApi, listener: (online: boolean) => void):
  * there is a document) keeps them, and a line lost there must come back there.
  */
 export function watchVisibility(api: MiniApi, listener: (visible: boolean) => void): () => void {
-  const stopShow = subscribe(api, 'onAppShow', 'offAppShow', () => listener(true))
-  if (typeof document !== 'undefined') return stopShow
-  const stopHide = subscribe(api, 'onAppHide', 'offAppHide', () => listener(false))
+  const stopShow = subscribe(api, 'onAppShow', () => listener(true))
+  const stopHide = subscribe(api, 'onAppHide', () => typeof document === 'undefined' && listener(false))
   return () => {
     stopShow()
     stopHide()
@@ -58,41 +57,28 @@ export function watchVisibility(api: MiniApi, listener: (visible: boolean) => vo
 }
 
 type On = 'onNetworkStatusChange' | 'onAppShow' | 'onAppHide'
-type Off = 'offNetworkStatusChange' | 'offAppShow' | 'offAppHide'
-type Listener = (event?: unknown) => void
+type Listener = (event?: any) => void
 
-/** Our listeners where the platform has no off: it is given one listener per event, once for ever. */
-let hubs: WeakMap<object, { [event: string]: Set<Listener> }> | undefined
+/** Who listens to what, for each platform object. */
+const hubs = new WeakMap<object, { [event: string]: Set<Listener> }>()
 
-function subscribe(api: MiniApi, on: On, off: Off, listener: Listener): () => void {
-  let muted = false
-  const heard: Listener = (event) => muted || listener(event)
-  if (!api[on]) return () => {}
-  if (api[off]) {
-    quietly(() => api[on]!(heard))
-    return () => {
-      muted = true
-      quietly(() => api[off]!(heard))
-    }
-  }
-  hubs = hubs || new WeakMap()
-  let hub = hubs.get(api)
-  if (!hub) hubs.set(api, (hub = {}))
-  let listeners = hub[on]
-  if (!listeners) {
-    const all = (listeners = hub[on] = new Set<Listener>())
+/**
+ * A platform is given one listener per event, once for ever: its off may be missing, throw, or do nothing. Where the
+ * event itself is missing, nobody is ever called.
+ */
+function subscribe(api: MiniApi, on: On, listener: Listener): () => void {
+  const hub = hubs.get(api) || {}
+  hubs.set(api, hub)
+  if (!hub[on]) {
+    const all = (hub[on] = new Set())
     quietly(() => api[on]!((event) => all.forEach((each) => each(event))))
   }
-  listeners.add(heard)
-  return () => {
-    muted = true
-    listeners.delete(heard)
-  }
+  const heard: Listener = (event) => listener(event)
+  hub[on].add(heard)
+  return () => hub[on].delete(heard)
 }
 
 /** 'none' nearly everywhere; Alipay says NOTREACHABLE, or gives a flag. 'unknown' counts as a network. */
 function isOnline(result: { networkType?: unknown; networkAvailable?: unknown }): boolean {
-  if (result.networkAvailable === false) return false
-  const type = String(result.networkType).toLowerCase()
-  return type !== 'none' && type !== 'notreachable'
+  return result.networkAvailable !== false && !/^(none|notreachable)$/i.test(String(result.networkType))
 }

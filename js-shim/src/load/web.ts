@@ -12,8 +12,7 @@ interface Response {
 }
 
 declare const WebAssembly: Standard | undefined
-declare const fetch: ((url: string) => Promise<Response>) | undefined
-declare const XMLHttpRequest: (new () => any) | undefined
+declare const fetch: (url: string) => Promise<Response>
 
 export function hasWebAssembly(): boolean {
   return typeof WebAssembly !== 'undefined' && !!WebAssembly
@@ -24,20 +23,10 @@ export function instantiateBytes(source: Exclude<Source, false | undefined>, imp
   return bytes.then((found) => WebAssembly!.instantiate(found, imports))
 }
 
+/** Every browser with WebAssembly has fetch. Where it is missing this throws, and the JavaScript build is used. */
 function fetchBytes(url: string): Promise<ArrayBuffer> {
-  if (typeof fetch === 'function') {
-    return fetch(url).then((response) => {
-      if (!response.ok) throw new Error(`${url}: status ${response.status}`)
-      return response.arrayBuffer()
-    })
-  }
-  return new Promise((resolve, reject) => {
-    if (typeof XMLHttpRequest === 'undefined') throw new Error(`nothing here can fetch ${url}: give the bytes`)
-    const request = new XMLHttpRequest()
-    request.open('GET', url)
-    request.responseType = 'arraybuffer'
-    request.onload = () => (request.status < 300 ? resolve(request.response) : reject(new Error(`${url}: status ${request.status}`)))
-    request.onerror = () => reject(new Error(`${url}: not reachable`))
-    request.send()
+  return fetch(url).then((response) => {
+    if (!response.ok) throw new Error(`${url}: status ${response.status}`)
+    return response.arrayBuffer()
   })
 }

@@ -11,8 +11,8 @@ export interface Attempt extends SocketEvents {
   isOpen(): boolean
   /** Ended, by news from the platform or by `mute`. */
   isOver(): boolean
-  /** From now on nothing is told any more: the client closed this attempt. */
-  mute(): void
+  /** From now on nothing is told any more: the client closed this attempt. Answers whether it was over already. */
+  mute(): boolean
   /**
    * Call when `connect` is about to return. Events that came before are told after it: the client has its
    * `Socket` in hand before it hears of it.
@@ -59,8 +59,10 @@ export function attempt(events: SocketEvents): Attempt {
     error: (detail) => end(() => events.error(detail)),
     close: (code, reason) => end(() => events.close(code, reason)),
     mute() {
+      const former = over
       muted = over = true
       open = false
+      return former
     },
     release() {
       if (!held) return

@@ -1,10 +1,12 @@
 /**
  * A socket made of a mini-program's SocketTask. The traps that all these platforms share are handled here;
- * what is peculiar to one platform is a {@link TaskQuirks} in that platform's file.
+ * what is peculiar to one platform is a {@link TaskQuirks} in that platform's file. The platforms without one are alike.
  */
+import type { MiniApi } from '../host/api'
 import type { ConnectOptions, SendFate, Socket, SocketEvents } from '../types'
 import { attempt } from './attempt'
 import { payload } from './payload'
+import { globalTask } from './uni-global'
 
 /** The SocketTask of uni-app and of every mini-program platform. */
 export interface SocketTask {
@@ -18,33 +20,37 @@ export interface SocketTask {
 
 /** How one platform differs from the others. */
 export interface TaskQuirks {
-  /** The platform's connect call. */
-  connect(options: Record<string, unknown>): unknown
-  /** Alipay gives a task only when asked for several. */
-  multiple?: boolean
+  /** A dial at this very moment would be taken for another one. */
+  mustWait?(): boolean
   /** A send that "failed" may have left all the same (the App platform). */
   failedSendMayLeave?(): boolean
-  /** A task made of the platform's global functions, for when `connect` gave none. */
-  withoutTask?(): SocketTask | undefined
-  /** Milliseconds to wait before this dial; 0 is at once. */
-  delay?(): number
 }
+
+/** Until the next moment, in milliseconds. */
+const WAIT_MS = 2
 
 /** How often a socket that lives on after its close is told again. */
 const MAX_CLOSE_CALLS = 4
 
-export function dialTask(url: string, options: ConnectOptions, events: SocketEvents, quirks: TaskQuirks): Socket {
+export function dialTask(
+  api: MiniApi,
+  quirks: TaskQuirks,
+  url: string,
+  options: ConnectOptions,
+  events: SocketEvents,
+): Socket {
   const line = attempt(events)
   let task: SocketTask | undefined
-  let closed: { code: number; reason: string } = { code: 1000, reason: '' }
+  let closed = closeArguments(1000, '')
   let closeCalls = 0
 
   const shut = () => {
-    if (!task || closeCalls++ >= MAX_CLOSE_CALLS) return
-    quietly(() => task!.close({ code: closed.code, reason: closed.reason, success: nothing, fail: nothing }))
+    if (task && closeCalls++ < MAX_CLOSE_CALLS) {
+      quietly(() => task!.close({ code: closed.code, reason: closed.reason, success: nothing, fail: nothing }))
+    }
   }
-  const fail = (detail: string) => {
-    line.error(detail)
+  const fail = (error: unknown) => {
+    line.error(describe(error))
     // Not every platform frees an errored socket, and it counts towards the limit of five.
     shut()
   }
@@ -57,46 +63,44 @@ export function dialTask(url: string, options: ConnectOptions, events: SocketEve
       if (line.isOver()) shut()
       else if (data !== undefined) line.message(data)
     })
-    task.onError((event) => {
-      if (!line.isOver()) fail(describe(event))
-    })
+    task.onError((event) => line.isOver() || fail(event))
     task.onClose((event) => {
-      const told = event && event.data && typeof event.data === 'object' ? event.data : event || {}
-      line.close(told.code === undefined ? undefined : Number(told.code), told.reason)
+      const { code, reason } = (event && typeof event.data === 'object' && event.data) || event || ({} as any)
+      line.close(code === undefined ? code : Number(code), reason)
     })
     if (line.isOver()) shut()
   }
   const accept = (result: unknown) => {
     // Vue 2 resolves [error, task].
-    const pair = Array.isArray(result) ? result : [undefined, result]
-    if (pair[0]) return fail(describe(pair[0]))
-    const candidate = isTask(pair[1]) ? pair[1] : quirks.withoutTask && quirks.withoutTask()
+    const [error, made] = Array.isArray(result) ? result : [undefined, result]
+    if (error) return fail(error)
+    const candidate = isTask(made) ? made : globalTask(api)
     if (candidate) adopt(candidate)
     else fail('connectSocket gave no SocketTask')
   }
   const dial = () => {
     if (line.isOver()) return
+    if (quirks.mustWait && quirks.mustWait()) return void setTimeout(dial, WAIT_MS)
     const call: Record<string, unknown> = {
       url,
+      // Alipay gives a task only when asked for several; the others do not look at it.
+      multiple: true,
       // Without one of these uni.connectSocket gives a Promise and the task is lost.
       success: nothing,
-      fail: (error: unknown) => fail(describe(error)),
+      fail,
     }
     if (options.protocols) call.protocols = options.protocols
     if (options.header) call.header = options.header
-    if (quirks.multiple) call.multiple = true
     try {
-      const result = quirks.connect(call)
-      if (isThenable(result) && !isTask(result)) result.then(accept, (error) => fail(describe(error)))
+      const result = api.connectSocket(call)
+      if (isThenable(result) && !isTask(result)) result.then(accept, fail)
       else accept(result)
     } catch (error) {
-      fail(describe(error))
+      fail(error)
     }
   }
 
-  const wait = quirks.delay ? quirks.delay() : 0
-  if (wait) setTimeout(dial, wait)
-  else dial()
+  dial()
   line.release()
 
   return {
@@ -114,8 +118,7 @@ export function dialTask(url: string, options: ConnectOptions, events: SocketEve
       if (!quietly(() => task!.send({ data: text, success: () => tell('accepted'), fail: failed }))) failed()
     },
     close(code, reason) {
-      if (line.isOver()) return line.mute()
-      line.mute()
+      if (line.mute()) return
       closed = closeArguments(code, reason)
       shut()
     },
@@ -129,9 +132,8 @@ export function closeArguments(code: number, reason: string): { code: number; re
 
 /** A sentence out of whatever a platform calls an error. */
 export function describe(error: any): string {
-  if (!error) return 'unknown error'
-  const text = error.errMsg || error.errorMessage || error.message || error.reason || error.data
-  return typeof text === 'string' ? text : typeof error === 'string' ? error : 'unknown error'
+  const text = error && (error.errMsg || error.errorMessage || error.message || error.reason || error.data || error)
+  return typeof text === 'string' ? text : 'unknown error'
 }
 
 /** Runs a platform call that may throw or return a rejecting Promise. False if it threw. */

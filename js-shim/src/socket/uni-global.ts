@@ -4,61 +4,52 @@
  * listeners but not remove them, and ignore a close before the open.
  */
 import type { MiniApi } from '../host/api'
-import type { SocketTask } from './task'
-import { nothing, quietly } from './task'
+import { quietly, type SocketTask } from './task'
+
+type Listener = (event?: any) => void
 
 /** The one place where an API's global events arrive, whichever attempt is current. */
 interface Switchboard {
-  current: Ends | undefined
+  current?: { [kind: string]: Listener }
   /** A close was asked of a former socket and its close event has not come yet. */
-  owed: boolean
+  owed?: boolean
 }
 
-interface Ends {
-  open(event?: unknown): void
-  message(event?: unknown): void
-  error(event?: unknown): void
-  close(event?: unknown): void
-}
-
-let switchboards: WeakMap<object, Switchboard> | undefined
+const KINDS = ['Open', 'Message', 'Error', 'Close']
+const switchboards = new WeakMap<object, Switchboard>()
 
 /** A task over the global functions, or undefined where the platform has none. */
 export function globalTask(api: MiniApi): SocketTask | undefined {
-  const { onSocketOpen, onSocketMessage, onSocketError, onSocketClose, sendSocketMessage, closeSocket } = api
-  if (!onSocketOpen || !onSocketMessage || !onSocketError || !onSocketClose || !sendSocketMessage) return undefined
-  switchboards = switchboards || new WeakMap()
+  const calls = api as any
+  if (!calls.sendSocketMessage || KINDS.some((kind) => !calls[`onSocket${kind}`])) return undefined
   let board = switchboards.get(api)
-  if (!board) {
-    const made: Switchboard = (board = { current: undefined, owed: false })
-    switchboards.set(api, made)
-    // Registered once for ever: these platforms have no off.
-    onSocketOpen.call(api, (event) => made.current && ((made.owed = false), made.current.open(event)))
-    onSocketMessage.call(api, (event) => made.current && made.current.message(event))
-    onSocketError.call(api, (event) => made.current && made.current.error(event))
-    onSocketClose.call(api, (event) => {
-      // The first close after a replaced socket is the old one's; the dial timeout covers a wrong guess.
-      if (made.owed) made.owed = false
-      else if (made.current) made.current.close(event)
-    })
-  }
+  if (!board) switchboards.set(api, (board = connect(calls)))
   const line = board
-  const mine: Ends = { open: nothing, message: nothing, error: nothing, close: nothing }
-  line.current = mine
-  return {
-    onOpen: (listener) => void (mine.open = listener),
-    onMessage: (listener) => void (mine.message = listener),
-    onError: (listener) => void (mine.error = listener),
-    onClose: (listener) =>
-      void (mine.close = (event) => {
-        if (line.current === mine) line.current = undefined
-        listener(event)
-      }),
-    send: (options) => sendSocketMessage.call(api, options),
-    close(options) {
+  const mine: { [kind: string]: Listener } = (line.current = {})
+  const task: any = {
+    send: (options: any) => calls.sendSocketMessage(options),
+    close(options: any) {
       if (line.current !== mine) return
       line.owed = true
-      quietly(() => closeSocket && closeSocket.call(api, options))
+      quietly(() => calls.closeSocket(options))
     },
   }
+  for (const kind of KINDS) task[`on${kind}`] = (listener: Listener) => (mine[kind] = listener)
+  return task
+}
+
+/** Registers once for ever: these platforms have no off. */
+function connect(calls: any): Switchboard {
+  const board: Switchboard = {}
+  for (const kind of KINDS) {
+    calls[`onSocket${kind}`]((event: unknown) => {
+      const { current, owed } = board
+      // The first close after a replaced socket is the old one's; the dial timeout covers a wrong guess.
+      if (kind === 'Open' || kind === 'Close') board.owed = false
+      if (!current || (kind === 'Close' && owed)) return
+      if (kind === 'Close') board.current = undefined
+      if (current[kind]) current[kind](event)
+    })
+  }
+  return board
 }

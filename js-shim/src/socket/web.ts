@@ -10,21 +10,23 @@ export interface WebSocketClass {
 }
 
 export function connectWeb(
-  socketClass: WebSocketClass,
+  socketClass: WebSocketClass | undefined,
   url: string,
-  options: ConnectOptions,
+  { protocols }: ConnectOptions,
   events: SocketEvents,
 ): Socket {
   const line = attempt(events)
   let socket: any
   try {
+    // Not earlier: a page may be rendered on a server.
+    if (!socketClass) throw new Error('no uni, wx, my, tt, qq or WebSocket here: pass options.host')
     // A header cannot be set here: credentials travel in the first message.
-    socket = options.protocols ? new socketClass(url, options.protocols) : new socketClass(url)
+    socket = protocols ? new socketClass(url, protocols) : new socketClass(url)
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => line.open()
     socket.onmessage = (event: unknown) => {
       const data = payload(event)
-      if (data !== undefined && !line.isOver()) line.message(data)
+      if (data !== undefined) line.message(data)
     }
     // The close that follows carries the code; it always follows here, but the socket may be told to go.
     socket.onerror = (event: unknown) => {
@@ -40,15 +42,11 @@ export function connectWeb(
   return {
     send(text, done) {
       // A browser's own readyState is true, and a send on a closing socket would vanish silently.
-      if (!line.isOpen() || socket.readyState !== 1) return done('not-sent')
-      done(quietly(() => socket.send(text)) ? 'accepted' : 'not-sent')
+      done(line.isOpen() && socket.readyState === 1 && quietly(() => socket.send(text)) ? 'accepted' : 'not-sent')
     },
     close(code, reason) {
-      const over = line.isOver()
-      line.mute()
-      if (over) return
       const asked = closeArguments(code, reason)
-      quietly(() => socket.close(asked.code, asked.reason))
+      if (!line.mute()) quietly(() => socket.close(asked.code, asked.reason))
     },
   }
 }

@@ -1,14 +1,14 @@
-// On a platform's plain timer the core sleeps by itself: gloo's timer inside the module, in real time.
+// The core's deadlines on a platform's plain timer, in real time.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { core, wasmBytes } from './support/bundle.mjs'
-import { ScriptedHost, settle } from './support/host.mjs'
+import { ScriptedHost } from './support/host.mjs'
 
-const { HeartlineClient, webHost } = await core()
+const { createClient, webHost } = await core()
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 for (const [engine, wasm] of [['wasm', wasmBytes()], ['js', false]]) {
-  test(`${engine}: the core's own alarm brings the line back, and is silent after the end`, async () => {
+  test(`${engine}: one timer brings the line back, and is silent after the end`, async () => {
     // The web's host, whose timer is the platform's, on scripted sockets.
     const host = new ScriptedHost()
     const real = webHost()
@@ -23,7 +23,7 @@ for (const [engine, wasm] of [['wasm', wasmBytes()], ['js', false]]) {
     }
     globalThis.clearTimeout = (id) => (waiting.delete(id), clear(id))
     try {
-      const line = new HeartlineClient({
+      const line = createClient({
         url: 'x',
         host,
         wasm,
@@ -44,8 +44,6 @@ for (const [engine, wasm] of [['wasm', wasmBytes()], ['js', false]]) {
       assert.equal(host.sockets.length, 2)
       assert.ok(Date.now() - before >= 55)
       line.destroy()
-      // The sleeper is woken to be told, by a promise.
-      await settle()
       assert.equal(waiting.size, 0, 'no timer outlives the client')
     } finally {
       Object.assign(globalThis, { setTimeout: set, clearTimeout: clear })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { core, wasmBytes } from './support/bundle.mjs'
 import { ScriptedHost, settle } from './support/host.mjs'
 
-const { HeartlineClient, HeartlineError } = await core()
+const { createClient, HeartlineError } = await core()
 const ENGINES = { wasm: wasmBytes(), js: false }
 
 for (const [engine, wasm] of Object.entries(ENGINES)) {
@@ -19,7 +19,7 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
 
   async function client(options = {}) {
     const host = options.host || new ScriptedHost()
-    const line = new HeartlineClient({
+    const line = createClient({
       url: 'wss://test',
       credentials: () => ({ u: 'user:6', token: 'secret' }),
       wasm,
@@ -42,7 +42,7 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
   story('commands given before the core has loaded are carried out in order', async () => {
     const host = new ScriptedHost()
     const heard = []
-    const line = new HeartlineClient({ url: () => 'wss://late', host, wasm, credentials: async () => ({ u: 'user:6', token: 't' }) })
+    const line = createClient({ url: () => 'wss://late', host, wasm, credentials: async () => ({ u: 'user:6', token: 't' }) })
     line.on('chat*', (message) => heard.push(message.msg))
     const asked = line.request('early', { a: 1 }, { queue: true })
     line.start()
@@ -345,7 +345,7 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
   story('a pattern that cannot be is refused, and spoils no other', async () => {
     const errors = []
     const host = new ScriptedHost()
-    const line = new HeartlineClient({ url: 'x', host, wasm, credentials: () => ({ u: 'u:1', token: 't' }), onListenerError: (e) => errors.push(e.message) })
+    const line = createClient({ url: 'x', host, wasm, credentials: () => ({ u: 'u:1', token: 't' }), onListenerError: (e) => errors.push(e.message) })
     const heard = []
     line.on('', () => {})
     line.on('a', () => heard.push('a'))
@@ -371,8 +371,8 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
       await asked
       host.last.sent.length = 0
     }
-    assert.equal(line.payloads.size, 0)
-    assert.equal(line.requests.size, 0)
+    assert.equal(line.diagnostics().payloads, 0)
+    assert.equal(line.diagnostics().requests, 0)
     line.destroy()
   })
 
@@ -381,7 +381,7 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     const { line } = await ready({ debug: (text) => lines.push(text) })
     assert.ok(lines.length > 3)
     assert.ok(!lines.join().includes('secret'))
-    assert.equal(JSON.parse(line.diagnostics()).phase[0], 4)
+    assert.equal(line.diagnostics().state.phase, 'ready')
     line.destroy()
   })
 }

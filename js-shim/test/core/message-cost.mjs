@@ -3,7 +3,7 @@
 import { core, wasmBytes } from './support/bundle.mjs'
 import { ScriptedHost } from './support/host.mjs'
 
-const { HeartlineClient } = await core()
+const { createClient } = await core()
 const jitless = process.execArgv.includes('--jitless')
 const MESSAGES = jitless ? 20000 : 200000
 const ROUNDS = 9
@@ -44,7 +44,7 @@ function plain(callback) {
 async function heartline(wasm, callback) {
   const host = new ScriptedHost()
   host.now = () => Date.now()
-  const line = new HeartlineClient({ url: 'x', host, wasm, credentials: () => ({ u: 'user:6', token: 't' }) })
+  const line = createClient({ url: 'x', host, wasm, credentials: () => ({ u: 'user:6', token: 't' }) })
   line.on('chat1', callback)
   await line.loaded
   line.start()

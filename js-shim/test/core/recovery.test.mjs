@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { core, wasmBytes } from './support/bundle.mjs'
 import { ScriptedHost, settle } from './support/host.mjs'
 
-const { HeartlineClient } = await core()
+const { createClient } = await core()
 
 /** Runs `work` with a record of every instance that is made meanwhile. */
 async function withInstances(work) {
@@ -27,7 +27,7 @@ function damage(instance) {
 test('a trap settles every promise, tells the app, and a fresh core brings the line and its listeners back', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
-    const line = new HeartlineClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
     const fatal = []
     const heard = []
     line.listen('fatal', (news) => fatal.push(news))
@@ -67,7 +67,7 @@ test('a trap settles every promise, tells the app, and a fresh core brings the l
 test('a core that keeps trapping is given up, aloud', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
-    const line = new HeartlineClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
     const fatal = []
     line.listen('fatal', (news) => fatal.push(news.final))
     await line.loaded
@@ -89,7 +89,7 @@ test('a core that keeps trapping is given up, aloud', () =>
 
 test('destroyed while the core loads: everything settles, nothing is dialled', async () => {
   const host = new ScriptedHost()
-  const line = new HeartlineClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => null })
+  const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => null })
   line.start()
   const asked = assert.rejects(line.request('x', 1, { queue: true }), { name: 'HeartlineError' })
   line.destroy()

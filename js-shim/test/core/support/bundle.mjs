@@ -12,7 +12,7 @@ export const wasmBytes = () => new Uint8Array(readFileSync(join(shim, 'pkg/heart
 
 /** What the core's tests use, as one script. */
 const ENTRY = `
-export { HeartlineClient, HeartlineError } from './src/core/index'
+export { createClient, HeartlineError } from './src/core/index'
 export * as wire from './src/core/wire'
 export * as codes from './src/core/codes'
 export { Machine } from './src/core/machine'
