@@ -26,6 +26,8 @@ pub enum Order {
         /// Whose the first is.
         first_user: u32,
     },
+    /// Connect so many others, who ping from a thread of their own from then on.
+    Bystanders(usize),
     /// Connect whoever publishes.
     Publisher,
     /// Wait, then read the memory.
@@ -105,6 +107,7 @@ struct Agent {
 struct State {
     // Dropped first: the clients go before their server.
     crowd: Crowd,
+    bystanders: Option<Crowd>,
     server: Measured,
     runner: Runner,
 }
@@ -120,6 +123,7 @@ impl Agent {
             let crowd = Crowd::new(peer, self.port)?;
             self.state = Some(State {
                 crowd,
+                bystanders: None,
                 server,
                 runner: Runner::default(),
             });
@@ -131,6 +135,7 @@ impl Agent {
         }
         let State {
             crowd,
+            bystanders,
             server,
             runner,
         } = self.state.as_mut().context("it has not been started")?;
@@ -141,6 +146,13 @@ impl Agent {
                 devices,
                 first_user,
             } => Answer::Grown(grow(crowd, server, total, devices, first_user)?),
+            Order::Bystanders(count) => {
+                let mut others = Crowd::new(by_name(&self.peer)?, self.port)?;
+                // Users of their own, to whom nobody publishes.
+                others.grow(count, |at| 1_000_000 + at as u32)?;
+                *bystanders = Some(others);
+                Answer::Done
+            }
             Order::Publisher => {
                 crowd.connect_publisher()?;
                 Answer::Done
@@ -152,7 +164,12 @@ impl Agent {
                 }
                 Answer::Memory(server.resident()?, kernel_bytes())
             }
-            Order::Run(plan) => Answer::Ran(Box::new(runner.run(crowd, server, &plan)?)),
+            Order::Run(plan) => Answer::Ran(Box::new(runner.run(
+                crowd,
+                bystanders.as_mut(),
+                server,
+                &plan,
+            )?)),
             Order::Freeze(from, to) => {
                 crowd.freeze(from, to)?;
                 Answer::Done

@@ -126,6 +126,17 @@ impl Fleet {
         case
     }
 
+    /// Runs one slice by each peer.
+    pub fn once(&mut self, plan: &Plan) -> Case {
+        let mut case = Case::new();
+        for name in self.present() {
+            if let Some(Answer::Ran(slice)) = self.tell(&name, &Order::Run(plan.clone())) {
+                case.push((name, vec![*slice]));
+            }
+        }
+        case
+    }
+
     /// Makes a crowd larger.
     pub fn grow(
         &mut self,

@@ -29,6 +29,8 @@ pub struct Scale {
     pub readers: usize,
     /// How long memory may settle before it is read.
     pub settle_millis: u64,
+    /// Length of the slice that tells user space from kernel: the clock's ticks are coarse.
+    pub split_millis: u64,
     /// Length of a slice in which pings have a pace, and the rounds of such.
     pub long: (u64, usize),
 }
@@ -47,6 +49,7 @@ impl Scale {
             room: 5_000,
             readers: 2_000,
             settle_millis: 1_000,
+            split_millis: 3_000,
             long: (1_500, 3),
         }
     }
@@ -64,6 +67,7 @@ impl Scale {
             room: 1_000,
             readers: 500,
             settle_millis: 300,
+            split_millis: 500,
             long: (600, 2),
         }
     }
@@ -171,40 +175,63 @@ pub fn connect(fleet: &mut Fleet, scale: &Scale) -> Result<Vec<(String, Vec<Grow
     Ok(all)
 }
 
-/// Fan-out to one user's N connections: recipients, messages in flight, slices.
-pub fn fanout(fleet: &mut Fleet, scale: &Scale) -> Result<Vec<(usize, u32, Case)>> {
+/// Fan-out to so many connections of one user.
+#[derive(Clone, Debug)]
+pub struct FanOut {
+    /// Connections.
+    pub recipients: usize,
+    /// Messages published back to back.
+    pub in_flight: u32,
+    /// What the slices gave.
+    pub case: Case,
+    /// One long slice of each, to tell user space from kernel.
+    pub split: Case,
+}
+
+/// Fan-out to one user's N connections.
+pub fn fanout(fleet: &mut Fleet, scale: &Scale) -> Result<Vec<FanOut>> {
     let mut all = Vec::new();
     fleet.muster("fan-out", |_| true)?;
     fleet.gather(&[everyone(scale.fanout[0])], true);
-    for (at, &size) in scale.fanout.iter().enumerate() {
+    for (at, &recipients) in scale.fanout.iter().enumerate() {
         if at > 0 {
-            fleet.tell_all(&everyone(size));
+            fleet.tell_all(&everyone(recipients));
         }
         for in_flight in [1, 16] {
-            println!("   fan-out to {size}, {in_flight} in flight");
-            all.push((
-                size,
-                in_flight,
-                fleet.alternate(scale.rounds, &bursts(in_flight, scale.millis)),
-            ));
+            println!("   fan-out to {recipients}, {in_flight} in flight");
+            all.push(fanout_case(fleet, scale, recipients, in_flight));
         }
     }
     fleet.disband();
-    for &size in &scale.growth {
-        println!("   fan-out to {size}: ours and the floor");
+    for &recipients in &scale.growth {
+        println!("   fan-out to {recipients}: ours and the floor");
         fleet.muster("fan-out", |name| {
             name == "floor" || name.starts_with("heartline")
         })?;
-        fleet.gather(&[everyone(size)], true);
-        all.push((
-            size,
-            1,
-            fleet.alternate(scale.rounds, &bursts(1, scale.millis)),
-        ));
+        fleet.gather(&[everyone(recipients)], true);
+        all.push(fanout_case(fleet, scale, recipients, 1));
         fleet.disband();
     }
-    all.sort_by_key(|(size, in_flight, _)| (*in_flight, *size));
+    all.sort_by_key(|one| (one.in_flight, one.recipients));
     Ok(all)
+}
+
+fn fanout_case(fleet: &mut Fleet, scale: &Scale, recipients: usize, in_flight: u32) -> FanOut {
+    let case = fleet.alternate(scale.rounds, &bursts(in_flight, scale.millis));
+    let split = fleet.once(&bursts(
+        in_flight,
+        if in_flight == 1 {
+            scale.split_millis
+        } else {
+            scale.millis
+        },
+    ));
+    FanOut {
+        recipients,
+        in_flight,
+        case,
+        split,
+    }
 }
 
 /// Everything belongs to user 0.
@@ -352,25 +379,14 @@ pub fn frozen(fleet: &mut Fleet, scale: &Scale) -> Result<(Case, Case)> {
     };
     let rounds = scale.long.1;
     let before = fleet.alternate(rounds, &plan);
-    fleet.tell_all(&Order::Freeze(BYSTANDERS, BYSTANDERS + scale.readers / 100));
+    fleet.tell_all(&Order::Freeze(0, scale.readers / 100));
     let after = fleet.alternate(rounds, &plan);
     fleet.disband();
     Ok((before, after))
 }
 
 fn bystanders_and_room(room: usize) -> [Order; 2] {
-    [
-        Order::Grow {
-            total: BYSTANDERS,
-            devices: 1,
-            first_user: 1_000_000,
-        },
-        Order::Grow {
-            total: BYSTANDERS + room,
-            devices: 0,
-            first_user: 0,
-        },
-    ]
+    [Order::Bystanders(BYSTANDERS), everyone(room)]
 }
 
 /// Bytes of a frame, header included: what a typical push of the classic protocol has.

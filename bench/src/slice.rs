@@ -101,49 +101,99 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs one slice.
-    pub fn run(&mut self, crowd: &mut Crowd, server: &mut Measured, plan: &Plan) -> Result<Slice> {
+    /// Runs one slice. Pings come from `bystanders`, if there are any, in a thread apart: whoever reads a flood would be
+    /// late to notice an answer, and blame the server for it. The flood's reader gives way to the server, too, for its
+    /// many devices would not share the server's cores.
+    pub fn run(
+        &mut self,
+        crowd: &mut Crowd,
+        bystanders: Option<&mut Crowd>,
+        server: &Measured,
+        plan: &Plan,
+    ) -> Result<Slice> {
         let filler = match &plan.publish {
             Some(publishing) => self.filler(crowd, publishing)?,
             None => 0,
         };
-        let mut traffic = Traffic::new(crowd, plan);
         let lost = crowd.lost;
         let (server_before, own_before, machine_before) =
             (server.cpu(), own_cpu(), machine_ticks());
+        let began = Instant::now();
+        let (mut traffic, mut pings) = match bystanders {
+            None => (self.drive(crowd, plan, filler)?, None),
+            Some(bystanders) => std::thread::scope(|scope| {
+                let alone = Plan {
+                    publish: None,
+                    ..plan.clone()
+                };
+                let room = Plan {
+                    ping: None,
+                    ..plan.clone()
+                };
+                let (runner, crowd) = (&mut *self, &mut *crowd);
+                let traffic = scope.spawn(move || {
+                    give_way();
+                    runner.drive(crowd, &room, filler)
+                });
+                let pings = Self::default().drive(bystanders, &alone, 0)?;
+                let traffic = traffic
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("the room's thread panicked"))??;
+                anyhow::Ok((traffic, Some(pings)))
+            })?,
+        };
+        let ping_micros = pings
+            .as_mut()
+            .map_or(&mut traffic.ping_micros, |pings| &mut pings.ping_micros);
+        let (ping_count, ping) = (ping_micros.len() as u64, Spread::of(ping_micros));
+        let seconds = began.elapsed().as_secs_f64();
+        let used = server.cpu().since(server_before);
+        let own = own_cpu().since(own_before);
+        let busy = machine_ticks().saturating_sub(machine_before);
+        let ours = (used.total_ns + own.total_ns) / NS_PER_TICK;
+        Ok(Slice {
+            seconds,
+            published: traffic.published,
+            deliveries: traffic.push_micros.len() as u64,
+            pings: ping_count,
+            push: Spread::of(&mut traffic.push_micros),
+            ping,
+            server_ns: used.total_ns,
+            server_ticks: (used.user_ticks, used.system_ticks),
+            own_ns: own.total_ns,
+            foreign_ticks: busy.saturating_sub(ours),
+            lost: crowd.lost - lost,
+        })
+    }
+
+    /// Sends what is due until the time is over, and awaits what is under way.
+    fn drive(&mut self, crowd: &mut Crowd, plan: &Plan, filler: usize) -> Result<Traffic> {
+        let mut traffic = Traffic::new(crowd, plan);
         let began = Instant::now();
         let end = began + Duration::from_millis(plan.millis);
         traffic.start_pings(crowd, plan)?;
         loop {
             let now = Instant::now();
             let over = now >= end;
-            if !over
-                || matches!(
-                    plan.publish,
-                    Some(Publishing {
-                        pace: Pace::OnceEach(_),
-                        ..
-                    })
-                )
-            {
-                if let Some(publishing) = &plan.publish {
-                    traffic.publish(crowd, publishing, filler, began, &mut self.random)?;
-                }
-                if let (Some(ping), false) = (&plan.ping, over) {
-                    traffic.ping_in_turn(crowd, ping, began)?;
-                }
+            let to_each = matches!(
+                plan.publish,
+                Some(Publishing {
+                    pace: Pace::OnceEach(_),
+                    ..
+                })
+            );
+            if let (Some(publishing), true) = (&plan.publish, !over || to_each) {
+                traffic.publish(crowd, publishing, filler, began, &mut self.random)?;
+            }
+            if let (Some(ping), false) = (&plan.ping, over) {
+                traffic.ping_in_turn(crowd, ping, began)?;
             }
             if over && traffic.is_done(plan) {
-                break;
+                return Ok(traffic);
             }
             if now > end + PATIENCE {
-                let state = if server.is_alive() {
-                    ""
-                } else {
-                    "; the server has ended"
-                };
                 bail!(
-                    "{} deliveries and {} pings never came{state}",
+                    "{} deliveries and {} pings never came",
                     traffic.awaited,
                     traffic.pings_out
                 );
@@ -155,24 +205,6 @@ impl Runner {
                 |_| {},
             )?;
         }
-        let seconds = began.elapsed().as_secs_f64();
-        let used = server.cpu().since(server_before);
-        let own = own_cpu().since(own_before);
-        let busy = machine_ticks().saturating_sub(machine_before);
-        let ours = (used.total_ns + own.total_ns) / NS_PER_TICK;
-        Ok(Slice {
-            seconds,
-            published: traffic.published,
-            deliveries: traffic.push_micros.len() as u64,
-            pings: traffic.ping_micros.len() as u64,
-            push: Spread::of(&mut traffic.push_micros),
-            ping: Spread::of(&mut traffic.ping_micros),
-            server_ns: used.total_ns,
-            server_ticks: (used.user_ticks, used.system_ticks),
-            own_ns: own.total_ns,
-            foreign_ticks: busy.saturating_sub(ours),
-            lost: crowd.lost - lost,
-        })
     }
 
     /// How much text makes a frame of the wanted size: found by sending one.
@@ -423,6 +455,11 @@ impl Spread {
             max: value(1.0),
         }
     }
+}
+
+/// This thread gives way to all others. Should the system not let it, it competes.
+fn give_way() {
+    let _ = rustix::process::nice(10);
 }
 
 /// Xorshift: whom a random push goes to need be no better.

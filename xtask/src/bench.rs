@@ -191,6 +191,12 @@ fn sockudo(places: &Places) -> Result<()> {
     if places.sockudo.exists() {
         return Ok(());
     }
+    // Its build generates code with protoc, from definitions that Debian packs apart.
+    if !answers("protoc", "--version")
+        || !Path::new("/usr/include/google/protobuf/timestamp.proto").exists()
+    {
+        debian(&["protobuf-compiler", "libprotobuf-dev"])?;
+    }
     say("building sockudo from crates.io (once; some minutes)");
     let mut install = cargo();
     install
@@ -206,6 +212,8 @@ fn sockudo(places: &Places) -> Result<()> {
             "--root",
         ])
         .arg(&places.sockudo_root)
+        // Its metrics use what tokio calls unstable.
+        .env("RUSTFLAGS", "--cfg tokio_unstable")
         .env("CARGO_TARGET_DIR", places.sockudo_root.join("target"));
     run(&mut install)
 }

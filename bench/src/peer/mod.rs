@@ -34,7 +34,7 @@ pub struct Tools {
 }
 
 /// How a server is spoken to. Users are numbers here; each peer spells them in its way.
-pub trait Peer {
+pub trait Peer: Send {
     /// The command that runs it on `port`.
     fn command(&self, tools: &Tools, port: u16) -> Result<Command>;
 

@@ -66,9 +66,7 @@ pub fn user_part(slices: &[Slice]) -> f64 {
 
 /// CPU-seconds in user space per million deliveries, over all slices.
 pub fn user_per_million(slices: &[Slice]) -> f64 {
-    let ns: u64 = slices.iter().map(|slice| slice.server_ns).sum();
-    let deliveries: u64 = slices.iter().map(|slice| slice.deliveries).sum();
-    user_part(slices) * ns as f64 / 1e9 / deliveries as f64 * 1e6
+    user_part(slices) * Figure::of(slices.iter().map(cpu_per_million)).median
 }
 
 /// CPU per delivery, divided by the floor's in the same round.

@@ -123,6 +123,7 @@ Every peer runs as one process (`heartline` with one shard per core, as shipped,
 process on the same machine over loopback: raw non-blocking reads, frames counted by their headers. All peers are up at once and are \
 measured in turn, slice by slice; the first round warms up and is dropped; tables give the median of the rounds and, in brackets, the \
 least and the greatest. CPU is what the kernel's scheduler counted for the server's processes (`schedstat`); the part in user space is \
-split off by clock ticks, and so is coarse where it is small. Ratios are taken round by round to the bare `send` loop (`floor`), \
-which is a process of its own and sends the same 184 bytes to as many sockets. Logged-in means: upgrade, classic token login (or \
+split off by clock ticks, of a slice of some seconds in the fan-out, and so is coarse where it is small. Ratios are taken round by round to the bare `send` loop (`floor`), \
+which is a process of its own and sends the same 184 bytes to as many sockets. Fan-out and rooms are one user's N \
+connections with us, and a room, topic or channel elsewhere: a classic push to N users carries all their names in every frame. Logged-in means: upgrade, classic token login (or \
 subscription, for brokers) and its answer. Peers' own pings are set so rare that none falls into a slice.";

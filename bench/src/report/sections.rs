@@ -1,12 +1,13 @@
 //! One section per scenario: its table, its plot, and the goals it answers.
 
 use super::figures::{
-    Figure, best_other, cpu_per_million, ms, own_per_million, ratio_to, slices_of, user_per_million,
+    Figure, best_other, cpu_per_million, ms, own_per_million, ratio_to, slices_of, user_part,
+    user_per_million,
 };
 use super::{Conditions, Report, svg};
 use crate::agent::Growth;
 use crate::fleet::Case;
-use crate::scenario::Memory;
+use crate::scenario::{FanOut, Memory};
 use crate::slice::Slice;
 
 impl Report {
@@ -142,15 +143,21 @@ impl Report {
     }
 
     /// Fan-out.
-    pub fn fanout(&mut self, conditions: &mut Conditions, all: &[(usize, u32, Case)]) {
+    pub fn fanout(&mut self, conditions: &mut Conditions, all: &[FanOut]) {
         self.line("## Fan-out\n\n184-byte frames to N connections; *ratio* is server CPU per delivery to that of the floor with one message in flight at the same N.");
         let mut at_first = None;
-        for (size, in_flight, case) in all {
+        for FanOut {
+            recipients: size,
+            in_flight,
+            case,
+            split,
+        } in all
+        {
             conditions.note(case);
-            let floor = all
+            let same = all
                 .iter()
-                .find(|(s, f, _)| s == size && *f == 1)
-                .map_or(&[][..], |(_, _, case)| slices_of(case, "floor"));
+                .find(|one| one.recipients == *size && one.in_flight == 1);
+            let floor = same.map_or(&[][..], |one| slices_of(&one.case, "floor"));
             self.line(&format!("\n### {size} recipients, {in_flight} in flight\n"));
             self.line("| peer | ratio to the floor | CPU-s per million | of it user space | deliveries/s | p50, ms | p99, ms | load generator, CPU-s per million |\n|---|---:|---:|---:|---:|---:|---:|---:|");
             let mut rows = Vec::new();
@@ -162,7 +169,7 @@ impl Report {
                     "| {name} | {} | {} | {:.2} | {:.0} | {} | {} | {:.2} |",
                     ratio.told(2),
                     figure(&cpu_per_million).told(2),
-                    user_per_million(slices),
+                    user_part(slices_of(split, name)) * figure(&cpu_per_million).median,
                     figure(&|s| s.deliveries as f64 / s.seconds).median,
                     ms(figure(&|s| f64::from(s.push.p50)).median),
                     ms(figure(&|s| f64::from(s.push.p99)).median),
@@ -181,7 +188,8 @@ impl Report {
                     ratio <= 1.10,
                     &format!("{ratio:.2}"),
                 );
-                let user = user_per_million(ours);
+                let user = user_part(slices_of(split, "heartline"))
+                    * Figure::of(ours.iter().map(cpu_per_million)).median;
                 self.goal(
                     "at most 0.45 s of user space per million",
                     user <= 0.45,
@@ -283,7 +291,7 @@ impl Report {
         (quiet, flooded): &(Case, Case),
     ) {
         self.line(&format!(
-            "## Others, while one room of {room} is flooded\n\n32 connections ping every 20 ms, in quiet and while 10 messages a second go to {room} others.\n"
+            "## Others, while one room of {room} is flooded\n\n32 connections ping every 20 ms from a thread apart, in quiet and while 10 messages a second go to {room} others, whose reader has a lower priority.\n"
         ));
         self.line("| peer | quiet p50, ms | quiet p99, ms | flooded p50, ms | flooded p99, ms | p99 flooded ÷ quiet |\n|---|---:|---:|---:|---:|---:|");
         self.two(conditions, quiet, flooded, |slice| &slice.ping);
