@@ -135,10 +135,13 @@ pub fn version(name: &str, tools: &Tools) -> String {
     };
     match name {
         "floor" => "bare send loop, blocking sockets".into(),
-        "heartline" => format!(
-            "{}, shards: one per core",
-            first_line(&tools.server, &["--version"])
-        ),
+        "heartline" => {
+            let script = "git rev-parse --short HEAD; git status --porcelain ../../server ../../protocol | sed '1q' | sed 's/.*/and changes/'";
+            let script = format!("cd '{}' && echo $({script})", tools.peers.display());
+            let commit = first_line(Path::new("sh"), &["-c", &script]);
+            let version = first_line(&tools.server, &["--version"]);
+            format!("{version}, commit {commit}, shards: one per core")
+        }
         "heartline-1-shard" => "the same with --shards 1".into(),
         "ws" | "socket.io" => package(name),
         "socketify" => {
