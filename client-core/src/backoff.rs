@@ -39,7 +39,10 @@ fn full_jitter(min: u32, max: u32, attempt: u32, rng: &mut Rng) -> u32 {
 
 /// `min(max, min·2^times)`.
 fn doubled(min: u32, times: u32, max: u32) -> u32 {
-    (u64::from(min) << times.min(32)).min(u64::from(max)) as u32
+    match max.checked_shr(times) {
+        Some(most) if min <= most => min << times,
+        _ => max,
+    }
 }
 
 #[cfg(test)]

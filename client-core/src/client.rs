@@ -24,12 +24,12 @@ use std::collections::VecDeque;
 use crate::{
     ApiMisuse, ClientEvent, CloseReason, Config, Epoch, EventId, Incoming, Input, ListenerId,
     Millis, Outgoing, Output, Phase, RequestId,
-    clock::Clock,
+    clock::{Clock, Moment, NEVER},
     outbox::Outbox,
     pool::Pool,
     rng::Rng,
     router::Router,
-    timers::{NEVER, Timer, Timers},
+    timers::{Timer, Timers},
 };
 use heartbeat::Ping;
 use login::Login;
@@ -63,13 +63,13 @@ pub struct Client {
     /// How many times in a row the line was lost before it was stable.
     attempt: u32,
     /// When the latest dial began.
-    dialled_at: Option<Millis>,
+    dialled_at: Option<Moment>,
     login: Login,
     /// The latest `ping`, while its reply is awaited.
     ping: Option<Ping>,
 
     // The traffic.
-    last_request: u64,
+    last_request: usize,
     pool: Pool,
     outbox: Outbox,
     router: Router,
@@ -128,6 +128,7 @@ impl Client {
         self.notice_sleep();
         self.take(input);
         self.ring();
+        self.rebase();
         Ok(())
     }
 
@@ -245,8 +246,18 @@ impl Client {
         self.expire_requests();
     }
 
+    /// Sets the machine's clock back before it is used up, which takes days; every instant goes along.
+    fn rebase(&mut self) {
+        if let Some(by) = self.clock.rebase() {
+            self.timers.rebase(by);
+            self.pool.rebase(by);
+            self.login.not_before = self.login.not_before.rebased(by);
+            self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
+        }
+    }
+
     /// In the machine's own time, or [`NEVER`].
-    fn next_deadline(&self) -> Millis {
+    fn next_deadline(&self) -> Moment {
         self.timers.next().0.min(self.pool.next_deadline())
     }
 
@@ -266,7 +277,7 @@ impl Client {
         }
     }
 
-    fn now(&self) -> Millis {
+    fn now(&self) -> Moment {
         self.clock.now()
     }
 

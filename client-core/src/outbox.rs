@@ -17,7 +17,7 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Outbox {
     entries: Vec<Entry>,
-    bytes: u64,
+    bytes: u32,
 }
 
 impl Outbox {
@@ -25,12 +25,12 @@ impl Outbox {
         self.entries.len()
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u32 {
         self.bytes
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.bytes += u64::from(entry.bytes);
+        self.bytes += entry.bytes;
         self.entries.push(entry);
     }
 
@@ -59,7 +59,7 @@ impl Outbox {
 
     fn take_at(&mut self, at: usize) -> RequestId {
         let entry = self.entries.remove(at);
-        self.bytes -= u64::from(entry.bytes);
+        self.bytes -= entry.bytes;
         entry.id
     }
 }

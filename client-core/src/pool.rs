@@ -7,7 +7,10 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use crate::{Millis, RequestId, timers::NEVER};
+use crate::{
+    RequestId,
+    clock::{Moment, NEVER},
+};
 
 /// How much waste is left alone.
 const SLACK: usize = 64;
@@ -29,9 +32,9 @@ pub(crate) struct Pending {
     pub(crate) id: RequestId,
     pub(crate) place: Place,
     /// When its present place expires.
-    pub(crate) deadline: Millis,
+    pub(crate) deadline: Moment,
     /// When the caller's own timeout ends; [`NEVER`] if the caller named none.
-    pub(crate) expires: Millis,
+    pub(crate) expires: Moment,
 }
 
 /// See the module's page.
@@ -40,7 +43,7 @@ pub(crate) struct Pool {
     /// Sorted by id.
     slots: Vec<Pending>,
     live: usize,
-    deadlines: BinaryHeap<Reverse<(Millis, RequestId)>>,
+    deadlines: BinaryHeap<Reverse<(Moment, RequestId)>>,
 }
 
 impl Pool {
@@ -81,7 +84,7 @@ impl Pool {
     }
 
     /// The request leaves the outbox for the socket; its time is up at `default` unless it has its own.
-    pub(crate) fn mark_sent(&mut self, id: RequestId, default: Millis) {
+    pub(crate) fn mark_sent(&mut self, id: RequestId, default: Moment) {
         let Some(at) = self.position(id) else { return };
         let pending = &mut self.slots[at];
         pending.place = Place::Sent;
@@ -110,7 +113,7 @@ impl Pool {
     }
 
     /// Takes out one request whose deadline has come, as it was.
-    pub(crate) fn take_due(&mut self, now: Millis) -> Option<Pending> {
+    pub(crate) fn take_due(&mut self, now: Moment) -> Option<Pending> {
         let &Reverse((at, id)) = self.deadlines.peek()?;
         if at > now {
             return None;
@@ -121,7 +124,7 @@ impl Pool {
     }
 
     /// The earliest deadline, or [`NEVER`].
-    pub(crate) fn next_deadline(&self) -> Millis {
+    pub(crate) fn next_deadline(&self) -> Moment {
         self.deadlines.peek().map_or(NEVER, |Reverse((at, _))| *at)
     }
 
@@ -135,18 +138,31 @@ impl Pool {
         self.deadlines.push(Reverse((pending.deadline, pending.id)));
     }
 
+    fn note_all(&mut self) {
+        self.deadlines.clear();
+        for at in 0..self.slots.len() {
+            if self.slots[at].place != Place::Settled {
+                self.note(self.slots[at]);
+            }
+        }
+    }
+
+    /// The machine's clock was set back.
+    pub(crate) fn rebase(&mut self, by: u32) {
+        for pending in &mut self.slots {
+            pending.deadline = pending.deadline.rebased(by);
+            pending.expires = pending.expires.rebased(by);
+        }
+        self.note_all();
+    }
+
     /// Restores: the heap's top is in force, and waste is bounded.
     fn sweep(&mut self) {
         if self.slots.len() > 2 * self.live + SLACK {
             self.slots.retain(|pending| pending.place != Place::Settled);
         }
         if self.deadlines.len() > 2 * self.live + SLACK {
-            self.deadlines.clear();
-            for at in 0..self.slots.len() {
-                if self.slots[at].place != Place::Settled {
-                    self.note(self.slots[at]);
-                }
-            }
+            self.note_all();
         }
         while let Some(&Reverse(entry)) = self.deadlines.peek()
             && !self.is_in_force(entry)
@@ -155,7 +171,7 @@ impl Pool {
         }
     }
 
-    fn is_in_force(&self, (at, id): (Millis, RequestId)) -> bool {
+    fn is_in_force(&self, (at, id): (Moment, RequestId)) -> bool {
         self.position(id).is_some_and(|slot| {
             let pending = &self.slots[slot];
             pending.place != Place::Settled && pending.deadline == at
@@ -167,11 +183,11 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn pending(id: u64, deadline: u64) -> Pending {
+    fn pending(id: usize, deadline: u32) -> Pending {
         Pending {
             id: RequestId(id),
             place: Place::Queued,
-            deadline: Millis(deadline),
+            deadline: Moment(deadline),
             expires: NEVER,
         }
     }
@@ -181,14 +197,14 @@ mod tests {
         let mut pool = Pool::default();
         pool.add(pending(1, 5));
         for id in 2..10_000 {
-            pool.add(pending(id, 1_000 + id));
+            pool.add(pending(id, 1_000 + id as u32));
             assert_eq!(pool.remove(RequestId(id)), Place::Queued);
             assert_eq!(pool.remove(RequestId(id)), Place::Settled);
             let (slots, deadlines) = pool.footprint();
             assert!(slots <= 2 + SLACK && deadlines <= 2 + SLACK);
         }
         assert_eq!((pool.len(), pool.place(RequestId(1))), (1, Place::Queued));
-        assert_eq!(pool.next_deadline(), Millis(5));
+        assert_eq!(pool.next_deadline(), Moment(5));
     }
 
     #[test]
@@ -196,12 +212,12 @@ mod tests {
         let mut pool = Pool::default();
         pool.add(pending(1, 10));
         pool.add(pending(2, 20));
-        pool.mark_sent(RequestId(1), Millis(30));
-        assert_eq!(pool.next_deadline(), Millis(20));
+        pool.mark_sent(RequestId(1), Moment(30));
+        assert_eq!(pool.next_deadline(), Moment(20));
         pool.remove(RequestId(2));
-        assert_eq!(pool.next_deadline(), Millis(30));
-        assert!(pool.take_due(Millis(29)).is_none());
-        assert_eq!(pool.take_due(Millis(30)).map(|p| p.id), Some(RequestId(1)));
+        assert_eq!(pool.next_deadline(), Moment(30));
+        assert!(pool.take_due(Moment(29)).is_none());
+        assert_eq!(pool.take_due(Moment(30)).map(|p| p.id), Some(RequestId(1)));
         assert_eq!(pool.next_deadline(), NEVER);
     }
 }

@@ -5,13 +5,6 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
-impl Millis {
-    /// This much later.
-    pub(crate) fn after(self, ms: u32) -> Self {
-        Self(self.0.saturating_add(u64::from(ms)))
-    }
-}
-
 /// Which connection attempt a socket input or output speaks of. Starts at 1 and only ever grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u32);
@@ -19,9 +12,9 @@ pub struct Epoch(pub u32);
 /// A request (also a login or a heartbeat) of this client: 1, 2, 3 …, never used twice.
 ///
 /// On the wire it becomes a uuid that is unique for ever: the driver's random prefix and this number.
-/// Stays below 2^53, so that it is exact as a JavaScript number.
+/// As wide as the machine's words: a native client never comes to its end, a page would after four thousand million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+pub struct RequestId(pub usize);
 
 /// A registered listener: 1, 2, 3 …, never used twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

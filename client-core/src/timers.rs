@@ -1,6 +1,6 @@
 //! One table of timers, a name per timer. Requests keep their own deadlines (`pool.rs`): there are many.
 
-use crate::Millis;
+use crate::clock::{Moment, NEVER};
 
 /// What may ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +47,14 @@ impl Timer {
 }
 
 /// The deadline of each timer that is set.
-pub(crate) struct Timers([Millis; Timer::ALL.len()]);
-
-/// A deadline that never comes.
-pub(crate) const NEVER: Millis = Millis(u64::MAX);
+pub(crate) struct Timers([Moment; Timer::ALL.len()]);
 
 impl Timers {
     pub(crate) fn new() -> Self {
         Self([NEVER; Timer::ALL.len()])
     }
 
-    pub(crate) fn set(&mut self, timer: Timer, at: Millis) {
+    pub(crate) fn set(&mut self, timer: Timer, at: Moment) {
         self.0[timer as usize] = at;
     }
 
@@ -69,13 +66,20 @@ impl Timers {
         self.0 = [NEVER; Timer::ALL.len()];
     }
 
+    /// The machine's clock was set back.
+    pub(crate) fn rebase(&mut self, by: u32) {
+        for at in &mut self.0 {
+            *at = at.rebased(by);
+        }
+    }
+
     /// When it rings, or [`NEVER`].
-    pub(crate) fn at(&self, timer: Timer) -> Millis {
+    pub(crate) fn at(&self, timer: Timer) -> Moment {
         self.0[timer as usize]
     }
 
     /// Clears the timer if it is due, and says whether it was.
-    pub(crate) fn ring(&mut self, timer: Timer, now: Millis) -> bool {
+    pub(crate) fn ring(&mut self, timer: Timer, now: Moment) -> bool {
         let due = self.0[timer as usize] <= now;
         if due {
             self.clear(timer);
@@ -84,7 +88,7 @@ impl Timers {
     }
 
     /// The earliest deadline, or [`NEVER`], and whose it is.
-    pub(crate) fn next(&self) -> (Millis, Timer) {
+    pub(crate) fn next(&self) -> (Moment, Timer) {
         let mut next = (NEVER, Timer::Dial);
         for timer in Timer::ALL {
             let at = self.0[timer as usize];
@@ -104,12 +108,12 @@ mod tests {
     fn the_earliest_is_named_and_each_rings_once() {
         let mut timers = Timers::new();
         assert_eq!(timers.next().0, NEVER);
-        timers.set(Timer::Heartbeat, Millis(20));
-        timers.set(Timer::Stable, Millis(10));
-        assert_eq!(timers.next(), (Millis(10), Timer::Stable));
-        assert!(!timers.ring(Timer::Stable, Millis(9)));
-        assert!(timers.ring(Timer::Stable, Millis(10)));
-        assert!(!timers.ring(Timer::Stable, Millis(10)));
-        assert_eq!(timers.next(), (Millis(20), Timer::Heartbeat));
+        timers.set(Timer::Heartbeat, Moment(20));
+        timers.set(Timer::Stable, Moment(10));
+        assert_eq!(timers.next(), (Moment(10), Timer::Stable));
+        assert!(!timers.ring(Timer::Stable, Moment(9)));
+        assert!(timers.ring(Timer::Stable, Moment(10)));
+        assert!(!timers.ring(Timer::Stable, Moment(10)));
+        assert_eq!(timers.next(), (Moment(20), Timer::Heartbeat));
     }
 }

@@ -7,7 +7,7 @@ use heartline_client_core::{
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::registry::{millis, with};
-use crate::{codes, emit, report};
+use crate::{codes, emit};
 
 /// Feeds one input. Answers the instant of the next deadline, -1 when there is none, or a `MISUSE_*` code.
 ///
@@ -16,7 +16,7 @@ use crate::{codes, emit, report};
 pub fn feed(instance: u32, kind: u32, now: f64, a: u32, b: u32, c: u32, d: u32) -> f64 {
     match input(kind, a, b, c, d) {
         Some(input) => handle(instance, now, input),
-        None => report::misuse(codes::MISUSE_NO_SUCH_INPUT),
+        None => misuse(codes::MISUSE_NO_SUCH_INPUT),
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn handle(instance: u32, now: f64, input: Input<'_>) -> f64 {
     });
     let answer = answer.unwrap_or(codes::MISUSE_NO_SUCH_CLIENT);
     if answer < codes::NONE {
-        report::misuse(answer)
+        misuse(answer)
     } else {
         answer
     }
@@ -53,6 +53,13 @@ pub(crate) fn misuse_code(misuse: ApiMisuse) -> f64 {
         ApiMisuse::TooManyListeners => codes::MISUSE_TOO_MANY_LISTENERS,
         ApiMisuse::UnknownEvent => codes::MISUSE_UNKNOWN_EVENT,
     }
+}
+
+/// The driver, not the app, broke a rule: says so where there is a console, and hands the code on.
+fn misuse(code: f64) -> f64 {
+    #[cfg(feature = "report")]
+    crate::report::misuse(code);
+    code
 }
 
 fn deadline(client: &Client) -> f64 {
@@ -128,7 +135,7 @@ fn outcome(unknown: u32) -> SendOutcome {
 }
 
 fn id(number: u32) -> RequestId {
-    RequestId(number.into())
+    RequestId(number as usize)
 }
 
 fn payload(number: u32) -> PayloadRef {

@@ -2,10 +2,7 @@
 //! Any frame of the present line is a sign of life; only silence after a `ping` means death.
 
 use super::Client;
-use crate::{
-    CloseReason, Outgoing, RequestId,
-    timers::{NEVER, Timer},
-};
+use crate::{CloseReason, Outgoing, RequestId, clock::NEVER, timers::Timer};
 
 /// A `ping` whose reply is awaited.
 pub(super) struct Ping {

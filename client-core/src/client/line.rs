@@ -3,8 +3,8 @@
 
 use super::Client;
 use crate::{
-    ClientEvent, CloseReason, Epoch, Millis, Output, Phase, RequestError, WaitReason,
-    backoff::dial_delay, pool::Place, timers::Timer,
+    ClientEvent, CloseReason, Epoch, Output, Phase, RequestError, WaitReason, backoff::dial_delay,
+    clock::Moment, pool::Place, timers::Timer,
 };
 use heartline_protocol::CloseCode;
 
@@ -180,12 +180,12 @@ impl Client {
     fn wait(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
         let delay = dial_delay(self.config.backoff, self.attempt, &mut self.rng);
-        let due = self.now().after(delay).max(self.login.not_before());
+        let due = self.now().after(delay).max(self.login.not_before);
         self.seek(due, WaitReason::Backoff);
     }
 
     /// No socket lives (any more): dials if that may be done, or says what is waited for.
-    fn seek(&mut self, due: Millis, reason: WaitReason) {
+    fn seek(&mut self, due: Moment, reason: WaitReason) {
         self.timers.clear(Timer::Reconnect);
         let attempt = self.attempt.max(1);
         let phase = if let Some(reason) = self.closed {
@@ -214,7 +214,7 @@ impl Client {
     }
 
     /// The earliest instant at which an outside signal may cause a dial.
-    fn spaced(&self) -> Millis {
+    fn spaced(&self) -> Moment {
         self.dialled_at
             .map_or(self.now(), |at| at.after(DIAL_SPACING_MS))
     }

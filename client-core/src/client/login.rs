@@ -3,8 +3,8 @@
 
 use super::Client;
 use crate::{
-    ClientEvent, Millis, Outgoing, Output, PayloadRef, Phase, RequestId, backoff::login_delay,
-    timers::Timer,
+    ClientEvent, Outgoing, Output, PayloadRef, Phase, RequestId, backoff::login_delay,
+    clock::Moment, timers::Timer,
 };
 
 /// What is known of logins.
@@ -13,7 +13,7 @@ pub(super) struct Login {
     /// Refusals (and failures) in a row, for the present identity.
     refusals: u32,
     /// The next attempt may not come before this.
-    not_before: Millis,
+    pub(super) not_before: Moment,
     /// This client was logged in before.
     ever: bool,
 }
@@ -40,7 +40,7 @@ impl Login {
         Self {
             current: None,
             refusals: 0,
-            not_before: Millis(0),
+            not_before: Moment::START,
             ever: false,
         }
     }
@@ -48,16 +48,12 @@ impl Login {
     /// A new identity: whatever was refused before does not count against it.
     pub(super) fn forgive(&mut self) {
         self.refusals = 0;
-        self.not_before = Millis(0);
+        self.not_before = Moment::START;
     }
 
     /// The line is gone, and the login with it; refusals are remembered.
     pub(super) fn abandon(&mut self) {
         self.current = None;
-    }
-
-    pub(super) fn not_before(&self) -> Millis {
-        self.not_before
     }
 
     /// Whether a login of this id was sent on the present line and is not settled.

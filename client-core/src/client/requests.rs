@@ -2,11 +2,11 @@
 
 use super::Client;
 use crate::{
-    ClientEvent, CloseReason, DropReason, Epoch, Millis, NotSent, Outgoing, Output, PayloadRef,
+    ClientEvent, CloseReason, DropReason, Epoch, NotSent, Outgoing, Output, PayloadRef,
     RequestError, RequestId, RequestOptions, SendOutcome, Unsent,
+    clock::{Moment, NEVER},
     outbox::Entry,
     pool::{Pending, Place},
-    timers::NEVER,
 };
 
 impl Client {
@@ -155,12 +155,12 @@ impl Client {
     }
 
     /// Puts a request into the outbox; its former with the same key, then the oldest, make room for it.
-    fn queue(&mut self, entry: Entry, expires: Millis) {
+    fn queue(&mut self, entry: Entry, expires: Moment) {
         let (max_entries, max_bytes) = (
             self.config.outbox_max_entries as usize,
-            u64::from(self.config.outbox_max_bytes),
+            self.config.outbox_max_bytes,
         );
-        if max_entries == 0 || u64::from(entry.bytes) > max_bytes {
+        if max_entries == 0 || entry.bytes > max_bytes {
             return self.settle(entry.id, Err(RequestError::NotSent(NotSent::Full)));
         }
         if entry.key != 0
@@ -168,9 +168,7 @@ impl Client {
         {
             self.drop_queued(former, DropReason::Superseded);
         }
-        while self.outbox.len() >= max_entries
-            || self.outbox.bytes() + u64::from(entry.bytes) > max_bytes
-        {
+        while self.outbox.len() >= max_entries || self.outbox.bytes() > max_bytes - entry.bytes {
             let Some(oldest) = self.outbox.take_oldest() else {
                 break;
             };
@@ -199,7 +197,7 @@ impl Client {
     }
 
     /// When a request that is sent now and has no timeout of its own is given up.
-    fn sent_deadline(&self) -> Millis {
+    fn sent_deadline(&self) -> Moment {
         self.now().after(self.config.request_timeout_ms.max(1))
     }
 }

@@ -12,7 +12,7 @@ pub struct Sizes {
     pub pool_slots: usize,
     pub pool_deadlines: usize,
     pub outbox_entries: usize,
-    pub outbox_bytes: u64,
+    pub outbox_bytes: u32,
     pub listeners: usize,
     pub event_names: usize,
 }

@@ -85,7 +85,7 @@ pub struct Which(pub u32);
 
 /// The id allocated last, or an earlier or later one: `next - back`.
 #[derive(Clone, Copy, Debug)]
-pub struct Latest(pub u64);
+pub struct Latest(pub usize);
 
 pub fn any_ops(length: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(any_op(), length)
@@ -95,7 +95,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     let which =
         || prop_oneof![1 => Just(0), 12 => Just(1), 3 => Just(2), 1 => Just(3)].prop_map(Which);
     let latest =
-        || prop_oneof![1 => Just(0), 8 => Just(1), 4 => Just(2), 4 => 3..12u64].prop_map(Latest);
+        || prop_oneof![1 => Just(0), 8 => Just(1), 4 => Just(2), 4 => 3..12usize].prop_map(Latest);
     let app = prop_oneof![
         6 => Just(Op::Start),
         1 => Just(Op::Stop),

@@ -44,16 +44,16 @@ fn an_unanswered_ping_means_a_dead_line() {
     check(
         "ready; +34s; +1s; +2s",
         expect![[r#"
-        +34s
-          +25000ms: send ping #2
-        +1s
-          +1000ms: close @1 4000
-          +1000ms: disconnected: Dead
-          +1000ms: = waiting 1242ms, attempt 1, Backoff
-        +2s
-          +1242ms: open @2
-          +1242ms: = Connecting
-    "#]],
+            +34s
+              +25000ms: send ping #2
+            +1s
+              +1000ms: close @1 4000
+              +1000ms: disconnected: Dead
+              +1000ms: = waiting 504ms, attempt 1, Backoff
+            +2s
+              +504ms: open @2
+              +504ms: = Connecting
+        "#]],
     );
 }
 
@@ -96,15 +96,13 @@ fn a_refused_login_does_not_hide_a_dead_line() {
               = Open
             hide
             +70s
-              +1742ms: = LoggingIn
-              +1742ms: credentials #2?
-              +11742ms: = Open
-              +11742ms: send ping #3
-              +14061ms: = LoggingIn
-              +14061ms: credentials #4?
-              +14742ms: close @1 4000
-              +14742ms: disconnected: Dead
-              +14742ms: = Parked
+              +1004ms: = LoggingIn
+              +1004ms: credentials #2?
+              +11004ms: = Open
+              +11004ms: send ping #3
+              +14004ms: close @1 4000
+              +14004ms: disconnected: Dead
+              +14004ms: = Parked
         "#]],
     );
 }
@@ -138,16 +136,16 @@ fn a_show_probes_once_and_the_dead_line_is_left_soon() {
     check(
         "ready; hide; +20s; show; show; +3s",
         expect![[r#"
-        hide
-        +20s
-        show
-          send ping #2
-        show
-        +3s
-          +3000ms: close @1 4000
-          +3000ms: disconnected: Dead
-          +3000ms: = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            hide
+            +20s
+            show
+              send ping #2
+            show
+            +3s
+              +3000ms: close @1 4000
+              +3000ms: disconnected: Dead
+              +3000ms: = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
 }
 
@@ -177,7 +175,7 @@ fn after_a_sleep_the_line_is_probed_before_it_is_trusted() {
             +3s
               +3000ms: close @1 4000
               +3000ms: disconnected: Dead
-              +3000ms: = waiting 1242ms, attempt 1, Backoff
+              +3000ms: = waiting 504ms, attempt 1, Backoff
         "#]],
     );
     check(
@@ -250,15 +248,15 @@ fn the_network_is_reported_gone_but_the_line_lives() {
     check(
         "ready; offline; reply ok; +1s; closed",
         expect![[r#"
-        offline
-          send ping #2
-        reply ok
-          release p2
-        +1s
-        closed
-          disconnected: Remote { code: None }
-          = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            offline
+              send ping #2
+            reply ok
+              release p2
+            +1s
+            closed
+              disconnected: Remote { code: None }
+              = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
 }
 
@@ -290,10 +288,10 @@ fn a_late_reply_to_a_ping_of_the_former_line_or_session_means_nothing() {
               +25000ms: send ping #2
             closed
               disconnected: Remote { code: None }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             until open
-              +1242ms: open @2
-              +1242ms: = Connecting
+              +504ms: open @2
+              +504ms: = Connecting
             opened
               = Open
               = LoggingIn

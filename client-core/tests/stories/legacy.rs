@@ -258,41 +258,42 @@ fn a_refused_token_is_not_retried_at_full_pace() {
               login refused p1
               = Open
             until credentials
-              +8708ms: = LoggingIn
-              +8708ms: credentials #2?
+              +7739ms: = LoggingIn
+              +7739ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             until credentials
-              +11599ms: = LoggingIn
-              +11599ms: credentials #3?
+              +15982ms: = LoggingIn
+              +15982ms: credentials #3?
             creds
               send login #3
             reply error
               login refused p3
               = Open
             until credentials
-              +25572ms: = LoggingIn
-              +25572ms: credentials #4?
+              +29145ms: = LoggingIn
+              +29145ms: credentials #4?
             creds
               send login #4
             reply error
               login refused p4
               = Open
             until credentials
-              +14121ms: send ping #5
-              +40326ms: = LoggingIn
-              +40326ms: credentials #6?
+              +7134ms: send ping #5
+              +33229ms: = LoggingIn
+              +33229ms: credentials #6?
             creds
               send login #6
             reply error
               login refused p5
               = Open
             until credentials
-              +31140ms: = LoggingIn
-              +31140ms: credentials #7?
+              +33905ms: send ping #7
+              +43506ms: = LoggingIn
+              +43506ms: credentials #8?
         "#]],
     );
 }

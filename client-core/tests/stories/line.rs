@@ -137,31 +137,31 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +20s
             closed 1006
               disconnected: Remote { code: Some(1006) }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             until open
-              +1242ms: open @2
-              +1242ms: = Connecting
+              +504ms: open @2
+              +504ms: = Connecting
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 819ms, attempt 2, Backoff
+              = waiting 2079ms, attempt 2, Backoff
             until open
-              +819ms: open @3
-              +819ms: = Connecting
+              +2079ms: open @3
+              +2079ms: = Connecting
             failed
               close @3 1000
               disconnected: DialFailed
-              = waiting 1614ms, attempt 3, Backoff
+              = waiting 2035ms, attempt 3, Backoff
             until open
-              +1614ms: open @4
-              +1614ms: = Connecting
+              +2035ms: open @4
+              +2035ms: = Connecting
             failed
               close @4 1000
               disconnected: DialFailed
-              = waiting 3253ms, attempt 4, Backoff
+              = waiting 3263ms, attempt 4, Backoff
             until open
-              +3253ms: open @5
-              +3253ms: = Connecting
+              +3263ms: open @5
+              +3263ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -174,10 +174,10 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +9s
             closed
               disconnected: Remote { code: None }
-              = waiting 1108ms, attempt 5, Backoff
+              = waiting 2337ms, attempt 5, Backoff
             until open
-              +1108ms: open @6
-              +1108ms: = Connecting
+              +2337ms: open @6
+              +2337ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -190,7 +190,7 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +11s
             closed
               disconnected: Remote { code: None }
-              = waiting 1369ms, attempt 1, Backoff
+              = waiting 676ms, attempt 1, Backoff
         "#]],
     );
 }
@@ -227,19 +227,19 @@ fn a_dial_has_a_timeout_of_its_own() {
     check(
         "start; identity; +10s; opened; +2s",
         expect![[r#"
-        start
-        identity
-          open @1
-          = Connecting
-        +10s
-          +10000ms: close @1 1000
-          +10000ms: disconnected: DialTimedOut
-          +10000ms: = waiting 1242ms, attempt 1, Backoff
-        opened
-        +2s
-          +1242ms: open @2
-          +1242ms: = Connecting
-    "#]],
+            start
+            identity
+              open @1
+              = Connecting
+            +10s
+              +10000ms: close @1 1000
+              +10000ms: disconnected: DialTimedOut
+              +10000ms: = waiting 504ms, attempt 1, Backoff
+            opened
+            +2s
+              +504ms: open @2
+              +504ms: = Connecting
+        "#]],
     );
 }
 
@@ -349,7 +349,7 @@ fn shown_again_it_dials_at_once_and_without_backoff() {
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 660ms, attempt 1, Backoff
+              = waiting 1370ms, attempt 1, Backoff
             +500ms
             hide
               = Parked
@@ -368,7 +368,7 @@ fn hiding_while_waiting_parks() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             hide
               = Parked
             +1h
@@ -387,17 +387,17 @@ fn the_networks_return_dials_at_once() {
     check(
         "ready; +1s; closed; offline; +1h; online",
         expect![[r#"
-        +1s
-        closed
-          disconnected: Remote { code: None }
-          = waiting 1242ms, attempt 1, Backoff
-        offline
-          = waiting, attempt 1, Network
-        +1h
-        online
-          open @2
-          = Connecting
-    "#]],
+            +1s
+            closed
+              disconnected: Remote { code: None }
+              = waiting 504ms, attempt 1, Backoff
+            offline
+              = waiting, attempt 1, Network
+            +1h
+            online
+              open @2
+              = Connecting
+        "#]],
     );
 }
 
@@ -409,14 +409,14 @@ fn a_storm_of_signals_cannot_storm_the_server() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             online
               open @2
               = Connecting
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 660ms, attempt 1, Backoff
+              = waiting 1370ms, attempt 1, Backoff
             online
               = waiting 500ms, attempt 1, Backoff
             show
@@ -428,7 +428,7 @@ fn a_storm_of_signals_cannot_storm_the_server() {
             failed
               close @3 1000
               disconnected: DialFailed
-              = waiting 778ms, attempt 1, Backoff
+              = waiting 838ms, attempt 1, Backoff
             show
               = waiting 500ms, attempt 1, Backoff
         "#]],
@@ -463,10 +463,10 @@ fn news_of_an_old_socket_is_dropped() {
             disconnect
               close @1 1000
               disconnected: Asked
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             +2s
-              +1242ms: open @2
-              +1242ms: = Connecting
+              +504ms: open @2
+              +504ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -515,10 +515,10 @@ fn a_login_in_between_begins_the_stable_time_anew() {
         expect![[r#"
             closed
               disconnected: Remote { code: None }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             until open
-              +1242ms: open @2
-              +1242ms: = Connecting
+              +504ms: open @2
+              +504ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -535,7 +535,7 @@ fn a_login_in_between_begins_the_stable_time_anew() {
             +2s
             closed
               disconnected: Remote { code: None }
-              = waiting 819ms, attempt 2, Backoff
+              = waiting 2079ms, attempt 2, Backoff
         "#]],
     );
 }

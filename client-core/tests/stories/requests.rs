@@ -74,28 +74,28 @@ fn the_line_is_lost_and_the_fate_unknown() {
     check(
         "ready; request; request; closed",
         expect![[r#"
-        request
-          send request #2
-        request
-          send request #3
-        closed
-          settle #2: SentUnknown
-          settle #3: SentUnknown
-          disconnected: Remote { code: None }
-          = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            request
+              send request #2
+            request
+              send request #3
+            closed
+              settle #2: SentUnknown
+              settle #3: SentUnknown
+              disconnected: Remote { code: None }
+              = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
     check(
         "ready; request; disconnect",
         expect![[r#"
-        request
-          send request #2
-        disconnect
-          close @1 1000
-          settle #2: SentUnknown
-          disconnected: Asked
-          = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            request
+              send request #2
+            disconnect
+              close @1 1000
+              settle #2: SentUnknown
+              disconnected: Asked
+              = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
     check(
         "ready; request; logout",
@@ -155,32 +155,32 @@ fn a_failed_login_or_ping_means_a_failed_line() {
     check(
         "start; identity; opened; creds; send failed",
         expect![[r#"
-        start
-        identity
-          open @1
-          = Connecting
-        opened
-          = Open
-          = LoggingIn
-          credentials #1?
-        creds
-          send login #1
-        send failed
-          close @1 1000
-          disconnected: Error
-          = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            start
+            identity
+              open @1
+              = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #1?
+            creds
+              send login #1
+            send failed
+              close @1 1000
+              disconnected: Error
+              = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
     check(
         "ready; +25s; send lost",
         expect![[r#"
-        +25s
-          +25000ms: send ping #2
-        send lost
-          close @1 1000
-          disconnected: Error
-          = waiting 1242ms, attempt 1, Backoff
-    "#]],
+            +25s
+              +25000ms: send ping #2
+            send lost
+              close @1 1000
+              disconnected: Error
+              = waiting 504ms, attempt 1, Backoff
+        "#]],
     );
 }
 

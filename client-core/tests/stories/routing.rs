@@ -101,10 +101,10 @@ fn listeners_do_not_double_on_reconnect() {
             on a
             closed
               disconnected: Remote { code: None }
-              = waiting 1242ms, attempt 1, Backoff
+              = waiting 504ms, attempt 1, Backoff
             +2s
-              +1242ms: open @2
-              +1242ms: = Connecting
+              +504ms: open @2
+              +504ms: = Connecting
             opened
               = Open
               = LoggingIn
