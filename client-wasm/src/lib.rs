@@ -8,11 +8,13 @@
 //! - [`codes`] gives each input, output and outcome its number; `js-shim/src/core/codes.ts` repeats them, and a test
 //!   compares the two files.
 //! - [`feed`] turns numbers into inputs, `emit` turns outputs into numbers.
-//! - [`registry`] keeps the clients of this module, [`alarm`] rings when a deadline has come, and
-//!   [`report`] answers the questions of people.
+//! - `registry` keeps the clients of this module. With the feature `alarm` the module has a timer of its own, with
+//!   `report` it answers the questions of people; the npm package has both in JavaScript and leaves them out, for
+//!   together they are a third of the download.
 //!
 //! A panic is a trap: the driver drops the whole module, tells the app, and starts a fresh one.
 
+#[cfg(feature = "alarm")]
 mod alarm;
 pub mod codes;
 mod emit;
@@ -22,11 +24,14 @@ mod heap;
 mod names;
 mod options;
 mod registry;
+#[cfg(feature = "report")]
 mod report;
 
+#[cfg(feature = "alarm")]
 pub use alarm::alarm;
 pub use feed::{feed, next_request};
 pub use names::{intern, listen, named_push, unlisten_pattern};
 pub use options::option;
 pub use registry::{create, discard};
+#[cfg(feature = "report")]
 pub use report::{diagnostics, snapshot};

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use heartline_client_core::{Client, Millis};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{alarm, options};
+use crate::options;
 
 /// At most this many clients in one module. A driver that needs more loads another module.
 const MAX_CLIENTS: usize = 1_024;
@@ -37,7 +37,8 @@ pub fn create(seed: f64, now: f64) -> f64 {
 /// Forgets a client. Feed it `Destroy` first, so that its requests settle.
 #[wasm_bindgen]
 pub fn discard(instance: u32) {
-    alarm::silence(instance);
+    #[cfg(feature = "alarm")]
+    crate::alarm::silence(instance);
     CLIENTS.with_borrow_mut(|clients| {
         if let Some(slot) = clients.get_mut(instance as usize) {
             *slot = None;

@@ -40,8 +40,8 @@ pub fn snapshot(instance: u32, now: f64) -> JsValue {
         .unwrap_or(JsValue::NULL)
 }
 
-/// Says on the console that the driver, not the app, broke a rule; hands the code on.
-pub(crate) fn misuse(code: f64) -> f64 {
+/// Says on the console that the driver, not the app, broke a rule.
+pub(crate) fn misuse(code: f64) {
     // After `Destroy` late news of sockets is normal.
     if code != codes::MISUSE_DESTROYED {
         web_sys::console::warn_2(
@@ -49,5 +49,4 @@ pub(crate) fn misuse(code: f64) -> f64 {
             &JsValue::from_f64(code),
         );
     }
-    code
 }

@@ -27,6 +27,7 @@ pub fn client() -> Result<PathBuf> {
             TARGET,
             "--package",
             "heartline-client-wasm",
+            "--no-default-features",
         ])
         .args([
             "-Zbuild-std=std,panic_abort",
