@@ -27,11 +27,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.limits.max_message_bytes = MAX_MESSAGE_BYTES;
     config.limits.frames_per_second = 1_000_000;
     config.limits.frame_burst = 1_000_000;
+    config.deflate_min_bytes = 1;
     let server = Server::start_echo(config).await?;
     println!("ws://{}", server.local_addr());
     std::io::stdout().flush()?;
     // The starter ends us by closing our standard input, even when it was killed itself.
-    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()))
+        .await??;
     server.shutdown().await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::{Listening, Site, bind};
 use crate::hub::{ConnectionRef, Hub};
 use crate::metrics::Metrics;
-use crate::net::{Backlog, Command, Mailbox, Manner, Shard, WAKER, World};
+use crate::net::{Backlog, Command, Compression, Mailbox, Manner, Shard, WAKER, World};
 use crate::presence::Presence;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -115,6 +115,7 @@ impl Server {
             Arc::new(Backlog::default()),
         );
         let world = Arc::new(World {
+            compression: Compression::new(config.deflate_min_bytes),
             config,
             manner,
             hub,

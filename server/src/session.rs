@@ -95,11 +95,13 @@ impl Session {
         self.heard_ms = now_ms;
     }
 
-    /// Takes one frame out of the allowance; `false` when the peer sends more than it may.
-    pub fn may_send(&mut self, now_us: u64, limits: &ServerLimits) -> bool {
+    /// Takes frames out of the allowance; `false` when the peer sends more than it may.
+    pub fn may_send(&mut self, now_us: u64, frames: u64, limits: &ServerLimits) -> bool {
         let interval_us = 1_000_000 / u64::from(limits.frames_per_second.max(1));
         let allowance_us = interval_us * u64::from(limits.frame_burst.max(1));
-        self.rate_us = self.rate_us.max(now_us) + interval_us;
+        // One alone is never more than the whole allowance.
+        let frames = frames.min(u64::from(limits.frame_burst.max(1)));
+        self.rate_us = self.rate_us.max(now_us) + frames * interval_us;
         self.rate_us - now_us <= allowance_us
     }
 

@@ -489,6 +489,7 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         listen = "127.0.0.1:8080"  # default
         allowed_origins = []  # default
         shards = 0  # default
+        deflate_min_bytes = 0  # default
 
         [roles]
         user = "[secret]"  # heartline.toml

@@ -38,6 +38,8 @@ pub struct Config {
     pub redis: Option<RedisConfig>,
     /// Number of connection shards (threads); 0 means one per core.
     pub shards: usize,
+    /// Messages of at least so many bytes are compressed for clients that offer permessage-deflate; 0 means never.
+    pub deflate_min_bytes: usize,
 }
 
 /// What the binary is told: the server's configuration, and what concerns the process around it.
@@ -186,6 +188,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             redis: None,
             shards: 0,
+            deflate_min_bytes: 0,
         }
     }
 }

@@ -136,6 +136,15 @@ pub static SETTINGS: &[Setting] = &[
         shards,
         "Threads that carry connections; 0: one per core"
     ),
+    number!(
+        "deflate_min_bytes",
+        "HEARTLINE_DEFLATE_MIN_BYTES",
+        "deflate-min-bytes",
+        "bytes",
+        0..=1_073_741_824,
+        deflate_min_bytes,
+        "Compress messages from this size on for clients that offer it; 0: never"
+    ),
     Setting {
         path: "roles",
         env: "HEARTLINE_ROLE_KEYS",

@@ -1,7 +1,8 @@
-//! The opening handshake of RFC 6455 §4.2, on any path, with no subprotocol and no extension. After the `101` the socket
+//! The opening handshake of RFC 6455 §4.2, on any path, with no subprotocol; of extensions, see `extension.rs`. After the `101` the socket
 //! leaves tokio, with what the peer has already sent, and goes to a shard.
 
 use super::answer::{Answer, answer, refusal, retry_later};
+use super::extension;
 use super::guard::Guard;
 use super::route::Site;
 use crate::hub::Refusal;
@@ -36,6 +37,10 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
             return response;
         }
     };
+    let extension = (site.world.compression.is_offered())
+        .then(|| extension::answer_to(request.headers()))
+        .flatten();
+    let deflates = extension.is_some();
     let permit = match site.door.enter(peer) {
         Ok(permit) => permit,
         Err(reason) => {
@@ -66,6 +71,7 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
                 let newcomer = Newcomer {
                     socket,
                     first_bytes: parts.read_buf.to_vec(),
+                    deflates,
                     permit,
                 };
                 site_of_task
@@ -82,6 +88,9 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert("sec-websocket-accept", accept);
+    if let Some(extension) = extension {
+        headers.insert(extension::EXTENSIONS, extension);
+    }
     response
 }
 

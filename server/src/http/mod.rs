@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod connection;
+mod extension;
 mod form;
 mod guard;
 mod handshake;

@@ -78,9 +78,10 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         return Ok(classic(&head.headers, "fail"));
     }
     let frame = frame::text(form.frame().as_bytes());
+    let deflated = world.compression.text(form.frame().as_bytes());
     world
         .hub
-        .publish(form.recipients(), &frame)
+        .publish(form.recipients(), &frame, deflated.as_ref())
         .map_err(|reason| {
             world.metrics.note(Happening::Overloaded, reason);
             retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)

@@ -11,15 +11,27 @@ pub struct ConnectionRef(u64);
 
 impl ConnectionRef {
     /// Connections that one shard can hold.
-    pub const MAX_SLOTS: usize = 1 << 24;
+    pub const MAX_SLOTS: usize = 1 << 23;
     /// Shards that a server can have.
     pub const MAX_SHARDS: usize = 1 << 8;
 
     /// Packs the three. Order is by shard, then by slot.
     pub fn new(shard: u8, slot: usize, generation: u32) -> Self {
         debug_assert!(slot < Self::MAX_SLOTS);
-        Self(u64::from(shard) << 56 | (slot as u64) << 32 | u64::from(generation))
+        Self(u64::from(shard) << 56 | (slot as u64) << 33 | u64::from(generation))
     }
+
+    /// The same, of a connection that takes compressed messages or not.
+    pub fn deflating(self, yes: bool) -> Self {
+        Self(self.0 & !Self::DEFLATES | if yes { Self::DEFLATES } else { 0 })
+    }
+
+    /// Whether it takes compressed messages.
+    pub fn deflates(self) -> bool {
+        self.0 & Self::DEFLATES != 0
+    }
+
+    const DEFLATES: u64 = 1 << 32;
 
     /// The shard's index.
     pub fn shard(self) -> usize {
@@ -28,7 +40,7 @@ impl ConnectionRef {
 
     /// The slot within the shard.
     pub fn slot(self) -> usize {
-        (self.0 >> 32) as usize & (Self::MAX_SLOTS - 1)
+        (self.0 >> 33) as usize & (Self::MAX_SLOTS - 1)
     }
 
     /// The tenant of the slot.
@@ -183,6 +195,18 @@ mod tests {
             (255, ConnectionRef::MAX_SLOTS - 1, u32::MAX)
         );
         assert_eq!((at(5).shard(), at(5).slot(), at(5).generation()), (3, 5, 7));
+    }
+
+    #[test]
+    fn the_mark_of_compression_changes_no_part_and_no_order() {
+        let marked = at(5).deflating(true);
+        assert!(marked.deflates() && !at(5).deflates());
+        assert_eq!(marked.deflating(false), at(5));
+        assert_eq!(
+            (marked.shard(), marked.slot(), marked.generation()),
+            (3, 5, 7)
+        );
+        assert!(at(4) < marked && marked < at(6));
     }
 
     #[test]

@@ -56,11 +56,17 @@ impl Hub {
     }
 
     /// Hands `frame` to every connection of `recipients` (each named once) and returns how many there are. When this
-    /// returns, no push accepted later can overtake this one on any device.
+    /// returns, no push accepted later can overtake this one on any device. Those who take compressed messages get
+    /// `deflated` instead, where it is given.
     ///
     /// # Errors
     /// [`Overloaded`] when the shards are too far behind; then nobody gets it.
-    pub fn publish(&self, recipients: &[User], frame: &Bytes) -> Result<usize, Overloaded> {
+    pub fn publish(
+        &self,
+        recipients: &[User],
+        frame: &Bytes,
+        deflated: Option<&Bytes>,
+    ) -> Result<usize, Overloaded> {
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         if self.backlog.is_full() {
             return Err(Overloaded);
@@ -78,10 +84,24 @@ impl Hub {
         targets.dedup();
         let count = targets.len();
         for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
-            let delivery = Delivery::new(frame.clone(), of_shard.into(), &self.backlog);
-            self.shards[of_shard[0].shard()].post(Command::Deliver(delivery));
+            let Some(deflated) = deflated else {
+                self.post(frame, of_shard.into());
+                continue;
+            };
+            let (some, others): (Vec<_>, Vec<_>) =
+                of_shard.iter().partition(|target| target.deflates());
+            self.post(deflated, some.into());
+            self.post(frame, others.into());
         }
         Ok(count)
+    }
+
+    /// One frame for connections of one shard.
+    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>) {
+        if let Some(shard) = targets.first().map(|target| target.shard()) {
+            let delivery = Delivery::new(frame.clone(), targets, &self.backlog);
+            self.shards[shard].post(Command::Deliver(delivery));
+        }
     }
 
     /// Deliveries and bytes accepted and not yet delivered.
@@ -155,13 +175,13 @@ mod tests {
                 .unwrap();
         }
         let both = [user("user:1"), user("user:2"), user("user:404")];
-        assert_eq!(hub.publish(&both, &Bytes::from_static(b"a")), Ok(3));
+        assert_eq!(hub.publish(&both, &Bytes::from_static(b"a"), None), Ok(3));
         assert_eq!(
-            hub.publish(&[user("user:3")], &Bytes::from_static(b"b")),
+            hub.publish(&[user("user:3")], &Bytes::from_static(b"b"), None),
             Ok(1)
         );
         assert_eq!(
-            hub.publish(&[user("user:404")], &Bytes::from_static(b"c")),
+            hub.publish(&[user("user:404")], &Bytes::from_static(b"c"), None),
             Ok(0)
         );
         assert_eq!(
@@ -181,12 +201,27 @@ mod tests {
             .unwrap();
         let big = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
         let mut accepted = 0;
-        while hub.publish(&[user("user:1")], &big).is_ok() {
+        while hub.publish(&[user("user:1")], &big, None).is_ok() {
             accepted += 1;
         }
         assert_eq!(accepted, 4, "256 MB of frames");
-        assert_eq!(hub.publish(&[user("user:1")], &big), Err(Overloaded));
+        assert_eq!(hub.publish(&[user("user:1")], &big, None), Err(Overloaded));
         drop(hub.shard(0).take());
-        assert_eq!(hub.publish(&[user("user:1")], &big), Ok(1));
+        assert_eq!(hub.publish(&[user("user:1")], &big, None), Ok(1));
+    }
+
+    #[test]
+    fn who_takes_compressed_messages_gets_the_compressed_copy() {
+        let (hub, _polls) = hub();
+        for (slot, deflates) in [(1, true), (2, false), (3, true)] {
+            let at = ConnectionRef::new(0, slot, 1).deflating(deflates);
+            hub.log_in(at, None, user("user:1")).unwrap();
+        }
+        let (plain, deflated) = (Bytes::from_static(b"plain"), Bytes::from_static(b"packed"));
+        let to = [user("user:1")];
+        assert_eq!(hub.publish(&to, &plain, Some(&deflated)), Ok(3));
+        assert_eq!(waiting(&hub, 0), ["packed:[1, 3]", "plain:[2]"]);
+        assert_eq!(hub.publish(&to, &plain, None), Ok(3));
+        assert_eq!(waiting(&hub, 0), ["plain:[1, 2, 3]"]);
     }
 }

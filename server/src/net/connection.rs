@@ -3,7 +3,7 @@
 
 use super::frame::{self, Decoder, Opcode};
 use super::outbound::{Outbound, Sent};
-use crate::hub::Permit;
+use crate::hub::{ConnectionRef, Permit};
 use crate::presence::ConnectionNumber;
 use crate::session::Session;
 use bytes::Bytes;
@@ -20,6 +20,8 @@ pub(super) struct Connection {
     pub number: ConnectionNumber,
     pub decoder: Decoder,
     pub session: Session,
+    /// It takes and sends compressed messages.
+    pub deflates: bool,
     outbound: Option<Box<Outbound>>,
     /// When a closing connection is given up; 0 while it is open.
     closing_until_ms: u64,
@@ -39,6 +41,7 @@ impl Connection {
         generation: u32,
         number: ConnectionNumber,
         session: Session,
+        deflates: bool,
         permit: Permit,
     ) -> Self {
         Self {
@@ -47,6 +50,7 @@ impl Connection {
             number,
             decoder: Decoder::default(),
             session,
+            deflates,
             outbound: None,
             closing_until_ms: 0,
             is_watched_for_writing: false,
@@ -54,6 +58,11 @@ impl Connection {
             is_queued: false,
             _permit: permit,
         }
+    }
+
+    /// What the hub knows it by.
+    pub fn at(&self, shard: u8, slot: usize) -> ConnectionRef {
+        ConnectionRef::new(shard, slot, self.generation).deflating(self.deflates)
     }
 
     /// Whether the close frame has been sent or queued.

@@ -1,7 +1,7 @@
 //! What one connection's messages of one turn lead to: each is given to the session, its step is carried out at the hub
 //! and in presence, and the answers are gathered, to leave in one write.
 
-use super::frame::{self, Message, Opcode};
+use super::frame::{self, Deflater, Message, Opcode};
 use super::shard::World;
 use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
@@ -20,6 +20,8 @@ pub(super) struct Conversation<'a> {
     pub now_us: u64,
     /// Frames to send, in order.
     pub answers: &'a mut Vec<u8>,
+    /// Of a connection that takes compressed messages.
+    pub deflater: Option<&'a mut Deflater>,
     /// Set when the conversation is over.
     pub end: Option<End>,
 }
@@ -43,13 +45,15 @@ pub(super) enum End {
     ByUs(CloseCode),
 }
 
+/// So many bytes of a message count for one frame where messages may come compressed.
+const INFLATED: usize = 1_024;
+
 impl Conversation<'_> {
     /// Takes one message in.
     pub fn message(&mut self, message: Message<'_>) -> ControlFlow<()> {
-        if !self
-            .session
-            .may_send(self.now_us, &self.world.config.limits)
-        {
+        let frames = self.cost(&message);
+        let limits = &self.world.config.limits;
+        if !self.session.may_send(self.now_us, frames, limits) {
             return self.end(End::ByUs(CloseCode::RateLimited));
         }
         let is_echo = self.world.manner == Manner::Echo;
@@ -64,6 +68,17 @@ impl Conversation<'_> {
             }
             Message::Pong(_) => ControlFlow::Continue(()),
             Message::Close(code) => self.end(End::ByPeer(code)),
+        }
+    }
+
+    /// The frames that a message counts for. Where a few bytes may inflate to many, the many count.
+    fn cost(&self, message: &Message<'_>) -> u64 {
+        match message {
+            Message::Text(text) if self.deflater.is_some() => 1 + (text.len() / INFLATED) as u64,
+            Message::Binary(bytes) if self.deflater.is_some() => {
+                1 + (bytes.len() / INFLATED) as u64
+            }
+            _ => 1,
         }
     }
 
@@ -107,13 +122,22 @@ impl Conversation<'_> {
     }
 
     fn echo(&mut self, opcode: Opcode, payload: &[u8]) -> ControlFlow<()> {
-        frame::append(self.answers, opcode, payload);
+        self.append(opcode, payload);
         ControlFlow::Continue(())
     }
 
     fn answer(&mut self, reply: Reply<'_>) {
         let text = encode_respon(reply.uuid, reply.error, reply.body);
-        frame::append(self.answers, Opcode::Text, text.as_bytes());
+        self.append(Opcode::Text, text.as_bytes());
+    }
+
+    fn append(&mut self, opcode: Opcode, payload: &[u8]) {
+        match &mut self.deflater {
+            Some(deflater) if self.world.compression.is_worth(payload.len()) => {
+                deflater.append(self.answers, opcode, payload);
+            }
+            _ => frame::append(self.answers, opcode, payload),
+        }
     }
 
     fn end(&mut self, end: End) -> ControlFlow<()> {

@@ -31,6 +31,8 @@ pub struct Newcomer {
     pub socket: TcpStream,
     /// What the peer sent right after its handshake.
     pub first_bytes: Vec<u8>,
+    /// It has negotiated permessage-deflate.
+    pub deflates: bool,
     /// Its leave to be here.
     pub permit: Permit,
 }

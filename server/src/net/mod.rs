@@ -1,6 +1,7 @@
 //! Live connections: shards (a thread, an `mio::Poll` and a slab of connections each), the framing, the bounded
 //! outbound queues. No HTTP, no JSON beyond handing frames to [`crate::session`], no knowledge of users beyond the hub.
 
+mod compression;
 mod connection;
 mod conversation;
 mod fanout;
@@ -10,6 +11,7 @@ mod outbound;
 mod shard;
 mod sweep;
 
+pub use compression::Compression;
 pub use conversation::Manner;
 pub use mailbox::{Backlog, Command, Delivery, Mailbox, Newcomer};
 pub use shard::{Shard, WAKER, World};

@@ -151,11 +151,14 @@ fn a_burst_is_allowed_and_a_flood_is_not() {
         ..crate::config::Config::default().limits
     };
     let mut session = Session::new(0, &timing());
-    let allowed = |session: &mut Session, now_ms: u64| session.may_send(now_ms * 1000, &limits);
+    let allowed = |session: &mut Session, now_ms: u64| session.may_send(now_ms * 1000, 1, &limits);
     assert!((0..5).all(|_| allowed(&mut session, 1_000)), "the burst");
     assert!(!allowed(&mut session, 1_000));
     assert!(
         (0..100).all(|tick| allowed(&mut session, 3_000 + tick * 100)),
         "the long run"
     );
+    let heavy = |session: &mut Session, now_ms: u64| session.may_send(now_ms * 1000, 99, &limits);
+    assert!(heavy(&mut session, 60_000), "one alone is let through");
+    assert!(!heavy(&mut session, 60_000), "and takes the whole burst");
 }

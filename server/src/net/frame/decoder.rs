@@ -2,6 +2,7 @@
 //! where it lies and lent out; only what arrives in several pieces is copied, and what is held is
 //! bounded by the bytes received and by the message limit, never by the length a header declares.
 
+use super::deflate::Inflater;
 use super::header::{self, Header, MAX_HEADER, Opcode};
 use super::message::{Message, Violation, read_close};
 use std::ops::ControlFlow;
@@ -22,6 +23,7 @@ struct Progress {
     frame: Option<(Header, u64)>,
     /// The message in progress: its kind and its unmasked bytes so far.
     kind: Option<Kind>,
+    compressed: bool,
     message: Vec<u8>,
     /// How much of a text message is known to be UTF-8.
     valid: usize,
@@ -37,24 +39,30 @@ enum Kind {
 
 impl Decoder {
     /// Takes in the next bytes of the stream (they are unmasked in place) and calls `visit` for each message that
-    /// they complete, until it breaks; the bytes after a break are dropped.
+    /// they complete, until it breaks; the bytes after a break are dropped. With an `inflater`, messages may be compressed.
     ///
     /// # Errors
-    /// The peer's violation of RFC 6455, or a message whose declared length is over `limit` bytes.
+    /// The peer's violation of RFC 6455 or RFC 7692, or a message of more than `limit` bytes, declared or inflated.
     pub fn feed(
         &mut self,
         mut input: &mut [u8],
         limit: usize,
+        mut inflater: Option<&mut Inflater>,
         mut visit: impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<(), Violation> {
         while !input.is_empty() {
             let progress = match &mut self.progress {
                 Some(progress) => progress,
-                none => match whole_frame(input, limit)? {
+                none => match whole_frame(input, limit, inflater.is_some())? {
                     Some((header, rest_at)) => {
                         let (frame, rest) = input.split_at_mut(rest_at);
                         input = rest;
-                        if visit(lend(header, &mut frame[header.size..])?).is_break() {
+                        let payload = &mut frame[header.size..];
+                        let flow = visit(lend(header, payload, limit, inflater.as_deref_mut())?);
+                        if let Some(inflater) = inflater.as_deref_mut() {
+                            inflater.release();
+                        }
+                        if flow.is_break() {
                             return Ok(());
                         }
                         continue;
@@ -62,9 +70,12 @@ impl Decoder {
                     None => none.insert(Box::default()),
                 },
             };
-            input = progress.take_in(input, limit)?;
-            if let Some(message) = progress.finished()? {
+            input = progress.take_in(input, limit, inflater.is_some())?;
+            if let Some(message) = progress.finished(limit, inflater.as_deref_mut())? {
                 let flow = visit(message);
+                if let Some(inflater) = inflater.as_deref_mut() {
+                    inflater.release();
+                }
                 progress.forget_finished();
                 if progress.is_idle() {
                     self.progress = None;
@@ -92,8 +103,12 @@ impl Decoder {
 }
 
 /// A frame that is a whole message and lies wholly in `input`: its header and its end.
-fn whole_frame(input: &[u8], limit: usize) -> Result<Option<(Header, usize)>, Violation> {
-    let Some(header) = header::parse(input)? else {
+fn whole_frame(
+    input: &[u8],
+    limit: usize,
+    may_compress: bool,
+) -> Result<Option<(Header, usize)>, Violation> {
+    let Some(header) = header::parse(input, may_compress)? else {
         return Ok(None);
     };
     if header.opcode == Opcode::Continuation {
@@ -110,8 +125,17 @@ fn whole_frame(input: &[u8], limit: usize) -> Result<Option<(Header, usize)>, Vi
 }
 
 /// Unmasks a whole frame where it lies.
-fn lend(header: Header, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
+fn lend<'m>(
+    header: Header,
+    payload: &'m mut [u8],
+    limit: usize,
+    inflater: Option<&'m mut Inflater>,
+) -> Result<Message<'m>, Violation> {
     header::unmask(payload, header.mask, 0);
+    let payload = match inflater {
+        Some(inflater) if header.compressed => inflater.message(payload, limit)?,
+        _ => payload,
+    };
     match header.opcode {
         Opcode::Ping => Ok(Message::Ping(payload)),
         Opcode::Pong => Ok(Message::Pong(payload)),
@@ -130,9 +154,10 @@ impl Progress {
         &mut self,
         input: &'i mut [u8],
         limit: usize,
+        may_compress: bool,
     ) -> Result<&'i mut [u8], Violation> {
         let Some((header, received)) = &mut self.frame else {
-            return self.take_in_header(input, limit);
+            return self.take_in_header(input, limit, may_compress);
         };
         let missing = usize::try_from(header.payload - *received).unwrap_or(usize::MAX);
         let (piece, rest) = input.split_at_mut(missing.min(input.len()));
@@ -151,11 +176,12 @@ impl Progress {
         &mut self,
         input: &'i mut [u8],
         limit: usize,
+        may_compress: bool,
     ) -> Result<&'i mut [u8], Violation> {
         let held = usize::from(self.header_len);
         let taken = input.len().min(MAX_HEADER - held);
         self.header[held..held + taken].copy_from_slice(&input[..taken]);
-        let Some(header) = header::parse(&self.header[..held + taken])? else {
+        let Some(header) = header::parse(&self.header[..held + taken], may_compress)? else {
             // Fewer than MAX_HEADER bytes, all of them taken: a full header would have been complete.
             self.header_len = (held + taken) as u8;
             return Ok(&mut input[taken..]);
@@ -175,6 +201,8 @@ impl Progress {
             (Opcode::Continuation, Some(_)) => {}
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
         }
+        // Continuations go with their first frame, which alone says it.
+        self.compressed |= header.compressed;
         // RFC 6455 sets no bound on the number of fragments; a message of many empty ones holds nothing.
         if header.payload > (limit - self.message.len().min(limit)) as u64 {
             return Err(Violation::TooBig);
@@ -184,7 +212,7 @@ impl Progress {
 
     /// Fails fast: text is refused at the first byte that cannot be UTF-8.
     fn check_text(&mut self) -> Result<(), Violation> {
-        if self.kind != Some(Kind::Text) {
+        if self.kind != Some(Kind::Text) || self.compressed {
             return Ok(());
         }
         match std::str::from_utf8(&self.message[self.valid..]) {
@@ -196,26 +224,37 @@ impl Progress {
     }
 
     /// The message that has just become complete, if one has.
-    fn finished(&mut self) -> Result<Option<Message<'_>>, Violation> {
+    fn finished<'m>(
+        &'m mut self,
+        limit: usize,
+        inflater: Option<&'m mut Inflater>,
+    ) -> Result<Option<Message<'m>>, Violation> {
         let Some((header, received)) = self.frame else {
             return Ok(None);
         };
         if received < header.payload {
             return Ok(None);
         }
-        Ok(Some(match header.opcode {
-            Opcode::Ping => Message::Ping(&self.control),
-            Opcode::Pong => Message::Pong(&self.control),
-            Opcode::Close => read_close(&self.control)?,
+        match header.opcode {
+            Opcode::Ping => return Ok(Some(Message::Ping(&self.control))),
+            Opcode::Pong => return Ok(Some(Message::Pong(&self.control))),
+            Opcode::Close => return read_close(&self.control).map(Some),
             _ if !header.fin => {
                 self.frame = None;
                 return Ok(None);
             }
-            _ if self.kind == Some(Kind::Binary) => Message::Binary(&self.message),
-            _ => Message::Text(
-                std::str::from_utf8(&self.message).map_err(|_| Violation::InvalidUtf8)?,
-            ),
-        }))
+            _ => {}
+        }
+        let payload = match inflater {
+            Some(inflater) if self.compressed => inflater.message(&self.message, limit)?,
+            _ => &self.message,
+        };
+        match self.kind {
+            Some(Kind::Binary) => Ok(Some(Message::Binary(payload))),
+            _ => std::str::from_utf8(payload)
+                .map(|text| Some(Message::Text(text)))
+                .map_err(|_| Violation::InvalidUtf8),
+        }
     }
 
     fn forget_finished(&mut self) {
@@ -224,6 +263,7 @@ impl Progress {
                 self.control.clear();
             } else {
                 self.kind = None;
+                self.compressed = false;
                 self.message = Vec::new();
                 self.valid = 0;
             }

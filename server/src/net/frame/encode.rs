@@ -6,9 +6,15 @@ use heartline_protocol::CloseCode;
 
 /// Appends one frame to `out`.
 pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    out.reserve(payload.len() + 10);
-    out.push(0x80 | opcode.bits());
-    match payload.len() {
+    append_head(out, 0x80 | opcode.bits(), payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Appends a frame's head: its first byte, and a length.
+pub(super) fn append_head(out: &mut Vec<u8>, first: u8, length: usize) {
+    out.reserve(length + 10);
+    out.push(first);
+    match length {
         length @ 0..=125 => out.push(length as u8),
         length @ 126..=0xffff => {
             out.push(126);
@@ -19,7 +25,6 @@ pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(payload);
 }
 
 /// One text frame, to be shared by all its recipients.

@@ -56,6 +56,8 @@ impl Opcode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub fin: bool,
+    /// The message that begins here is compressed (RFC 7692 §6).
+    pub compressed: bool,
     pub opcode: Opcode,
     pub mask: [u8; 4],
     /// Payload bytes that follow.
@@ -65,16 +67,20 @@ pub(super) struct Header {
 }
 
 /// Reads a header from the beginning of `bytes`; `None` when more bytes are needed. A violation is
-/// reported from the first byte that shows it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
+/// reported from the first byte that shows it. `may_compress`: permessage-deflate was negotiated.
+pub(super) fn parse(bytes: &[u8], may_compress: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else {
         return Ok(None);
     };
-    if first & 0x70 != 0 {
+    let compressed = first & 0x40 != 0;
+    if first & 0x30 != 0 || compressed && !may_compress {
         return Err(Violation::ReservedBits);
     }
     let fin = first & 0x80 != 0;
     let opcode = Opcode::from_bits(first & 0x0f).ok_or(Violation::ReservedOpcode)?;
+    if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+        return Err(Violation::ReservedBits);
+    }
     if opcode.is_control() && !fin {
         return Err(Violation::FragmentedControl);
     }
@@ -113,6 +119,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     };
     Ok(Some(Header {
         fin,
+        compressed,
         opcode,
         mask,
         payload,
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_length_form_is_read() {
-        let header = |bytes: &[u8]| parse(bytes).unwrap().unwrap();
+        let header = |bytes: &[u8]| parse(bytes, false).unwrap().unwrap();
         assert_eq!(header(&[0x81, 0x85, 1, 2, 3, 4]).payload, 5);
         assert_eq!(header(&[0x81, 0xfe, 1, 0, 1, 2, 3, 4]).payload, 256);
         assert_eq!(
@@ -166,22 +173,35 @@ mod tests {
     fn a_header_cut_anywhere_needs_more() {
         let whole = [0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4];
         for cut in 0..whole.len() {
-            assert_eq!(parse(&whole[..cut]), Ok(None), "{cut}");
+            assert_eq!(parse(&whole[..cut], false), Ok(None), "{cut}");
         }
     }
 
     #[test]
     fn a_violation_is_seen_from_its_first_byte() {
-        assert_eq!(parse(&[0xc1]), Err(Violation::ReservedBits));
-        assert_eq!(parse(&[0x83]), Err(Violation::ReservedOpcode));
-        assert_eq!(parse(&[0x8f]), Err(Violation::ReservedOpcode));
-        assert_eq!(parse(&[0x09]), Err(Violation::FragmentedControl));
-        assert_eq!(parse(&[0x81, 0x05]), Err(Violation::Unmasked));
-        assert_eq!(parse(&[0x89, 0xfe]), Err(Violation::LongControl));
+        assert_eq!(parse(&[0xc1], false), Err(Violation::ReservedBits));
+        assert_eq!(parse(&[0x83], false), Err(Violation::ReservedOpcode));
+        assert_eq!(parse(&[0x8f], false), Err(Violation::ReservedOpcode));
+        assert_eq!(parse(&[0x09], false), Err(Violation::FragmentedControl));
+        assert_eq!(parse(&[0x81, 0x05], false), Err(Violation::Unmasked));
+        assert_eq!(parse(&[0x89, 0xfe], false), Err(Violation::LongControl));
         assert_eq!(
-            parse(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            parse(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], false),
             Err(Violation::ImpossibleLength)
         );
+    }
+
+    #[test]
+    fn the_first_reserved_bit_marks_a_compressed_message_and_nothing_else() {
+        assert_eq!(parse(&[0xc1], true), Ok(None));
+        assert_eq!(parse(&[0x42], true), Ok(None));
+        for wrong in [0xc0, 0xc8, 0xc9, 0xca, 0xa1, 0x91, 0xf1] {
+            assert_eq!(
+                parse(&[wrong], true),
+                Err(Violation::ReservedBits),
+                "{wrong:x}"
+            );
+        }
     }
 
     #[test]

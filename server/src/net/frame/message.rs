@@ -23,7 +23,7 @@ pub enum Violation {
     /// RFC 6455 §5.1: a client must mask.
     #[error("frame is not masked")]
     Unmasked,
-    /// No extension was negotiated.
+    /// A bit of no extension that was negotiated, or where that extension does not put it (RFC 7692 §6).
     #[error("reserved bits are set")]
     ReservedBits,
     /// Opcodes 3–7 and 11–15.
@@ -50,7 +50,10 @@ pub enum Violation {
     /// Text, or a close reason, that is not UTF-8.
     #[error("text is not UTF-8")]
     InvalidUtf8,
-    /// The declared length is over the limit; seen from the header alone.
+    /// What a compressed message holds cannot be inflated.
+    #[error("compressed data is broken")]
+    InvalidDeflate,
+    /// The declared length, or what it inflates to, is over the limit; the former is seen from the header alone.
     #[error("message is over the limit")]
     TooBig,
 }
@@ -59,7 +62,7 @@ impl Violation {
     /// The code of the close frame that answers this violation.
     pub fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::InvalidPayload,
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::InvalidPayload,
             Self::TooBig => CloseCode::TooBig,
             _ => CloseCode::ProtocolError,
         }

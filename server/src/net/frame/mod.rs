@@ -2,11 +2,13 @@
 //! No sockets, no clock, no JSON. A [`Decoder`] between two frames holds one null pointer and nothing else.
 
 mod decoder;
+mod deflate;
 mod encode;
 mod header;
 mod message;
 
 pub use decoder::Decoder;
+pub use deflate::{Deflater, Inflater};
 pub use encode::{append, close, text, to_bytes};
 pub use header::Opcode;
 pub use message::Message;

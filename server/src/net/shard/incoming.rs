@@ -3,6 +3,7 @@
 use super::Shard;
 use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
+use crate::net::compression::Codec;
 use crate::net::connection::{Connection, close_echo};
 use crate::net::conversation::{Conversation, End};
 use crate::net::mailbox::Newcomer;
@@ -20,6 +21,7 @@ impl Shard {
         let Newcomer {
             socket,
             mut first_bytes,
+            deflates,
             permit,
         } = newcomer;
         if self.connections.len() >= ConnectionRef::MAX_SLOTS {
@@ -47,8 +49,13 @@ impl Shard {
             self.next_generation,
             number,
             session,
+            deflates,
             permit,
         ));
+        if deflates {
+            self.world.compression.joined();
+            self.codec.get_or_insert_default();
+        }
         self.world.metrics.count(Happening::Connected);
         if let Some(drain) = &self.drain {
             let advice_ms = super::leaving::DRAIN_ADVICE_MS + drain.spread_ms / 2;
@@ -107,21 +114,29 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
+        // One of the shard's for all: nothing of a message is needed for the next.
+        let codec = self.codec.as_deref_mut().filter(|_| connection.deflates);
+        let (deflater, inflater) = match codec {
+            Some(Codec { deflater, inflater }) => (Some(deflater), Some(inflater)),
+            None => (None, None),
+        };
         let limit = self.world.config.limits.max_message_bytes;
         connection.session.heard(now.as_millis() as u64);
+        let here = connection.at(self.index, slot);
         let mut conversation = Conversation {
             world: &self.world,
             session: &mut connection.session,
-            here: ConnectionRef::new(self.index, slot, connection.generation),
+            here,
             number: connection.number,
             now_us: now.as_micros() as u64,
             answers: &mut self.answers,
+            deflater,
             end: None,
         };
         let held_before = connection.decoder.held();
-        let fed = connection
-            .decoder
-            .feed(bytes, limit, |message| conversation.message(message));
+        let fed = connection.decoder.feed(bytes, limit, inflater, |message| {
+            conversation.message(message)
+        });
         let held = connection.decoder.held();
         self.held = self.held - held_before + held;
         let end = match fed {

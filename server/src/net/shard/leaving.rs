@@ -2,7 +2,6 @@
 //! presence hear of it at the first of these.
 
 use super::Shard;
-use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
 use crate::net::fanout::FanOut;
 use crate::net::frame;
@@ -71,7 +70,10 @@ impl Shard {
 
     pub(super) fn remove(&mut self, slot: usize) {
         self.forget(slot);
-        if self.connections.try_remove(slot).is_some() {
+        if let Some(connection) = self.connections.try_remove(slot) {
+            if connection.deflates {
+                self.world.compression.left();
+            }
             self.world.metrics.count(Happening::Disconnected);
         }
     }
@@ -86,7 +88,7 @@ impl Shard {
             return;
         };
         if let Some(user) = connection.session.end() {
-            let here = ConnectionRef::new(self.index, slot, connection.generation);
+            let here = connection.at(self.index, slot);
             self.world.hub.leave(here, &user);
         }
         self.world.presence.closed(connection.number);

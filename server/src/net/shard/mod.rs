@@ -5,6 +5,7 @@ mod incoming;
 mod leaving;
 mod outgoing;
 
+use super::compression::{Codec, Compression};
 use super::connection::Connection;
 use super::conversation::Manner;
 use super::fanout::FanOut;
@@ -29,6 +30,8 @@ pub struct World {
     pub config: Config,
     /// What is said to a client's messages.
     pub manner: Manner,
+    /// What is compressed, and for whom.
+    pub compression: Compression,
     /// Who is where.
     pub hub: Hub,
     /// What the outside sees.
@@ -52,6 +55,7 @@ pub struct Shard {
     unread: VecDeque<usize>,
     read_buffer: Box<[u8]>,
     answers: Vec<u8>,
+    codec: Option<Box<Codec>>,
     /// Bytes of incomplete messages, all connections together.
     held: usize,
     last_ping: u64,
@@ -83,6 +87,7 @@ impl Shard {
             unread: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER].into(),
             answers: Vec::new(),
+            codec: None,
             held: 0,
             last_ping: 0,
             drain: None,

@@ -32,11 +32,15 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What a stream decodes to, one line per message, the violation last.
 fn outcome(stream: &[u8], piece: usize) -> Vec<String> {
+    outcome_with(stream, piece, None)
+}
+
+fn outcome_with(stream: &[u8], piece: usize, mut inflater: Option<&mut Inflater>) -> Vec<String> {
     let mut decoder = Decoder::default();
     let mut lines = Vec::new();
     for chunk in stream.chunks(piece) {
         let mut chunk = chunk.to_vec();
-        let fed = decoder.feed(&mut chunk, LIMIT, |message| {
+        let fed = decoder.feed(&mut chunk, LIMIT, inflater.as_deref_mut(), |message| {
             lines.push(match message {
                 Message::Text(text) => format!("text {text}"),
                 Message::Binary(bytes) => format!("binary {bytes:?}"),
@@ -178,11 +182,52 @@ fn a_close_frame_is_read_and_checked() {
 }
 
 #[test]
+fn compressed_messages_are_inflated_where_that_was_negotiated() {
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let (head, tail) = hello.split_at(3);
+    let stream = [
+        frame(0xc1, &hello),
+        frame(0x81, b"plain"),
+        frame(0x41, head),
+        frame(0x89, b"!"),
+        frame(0x80, tail),
+        frame(0x02, b"a"),
+        frame(0x80, b"b"),
+        frame(0xc2, &[0xff, 0xff]),
+    ]
+    .concat();
+    let expected = [
+        "text Hello",
+        "text plain",
+        "ping [33]",
+        "text Hello",
+        "binary [97, 98]",
+        "InvalidDeflate",
+    ];
+    for piece in [stream.len(), 1, 2, 3, 7] {
+        let mut inflater = Inflater::default();
+        let seen = outcome_with(&stream, piece, Some(&mut inflater));
+        assert_eq!(seen, expected, "in pieces of {piece}");
+        assert_eq!(outcome(&stream, piece), ["ReservedBits"]);
+    }
+}
+
+#[test]
+fn inflated_text_is_checked_too() {
+    let not_utf8 = [0, 1, 0, 0xfe, 0xff, 0xff, 0];
+    for piece in [100, 1] {
+        let mut inflater = Inflater::default();
+        let seen = outcome_with(&frame(0xc1, &not_utf8), piece, Some(&mut inflater));
+        assert_eq!(seen, ["InvalidUtf8"]);
+    }
+}
+
+#[test]
 fn nothing_is_decoded_after_a_break() {
     let mut decoder = Decoder::default();
     let mut stream = [frame(0x88, &[]), frame(0x81, b"late"), vec![0xff; 20]].concat();
     let mut seen = 0;
-    let fed = decoder.feed(&mut stream, LIMIT, |_| {
+    let fed = decoder.feed(&mut stream, LIMIT, None, |_| {
         seen += 1;
         ControlFlow::Break(())
     });
@@ -194,12 +239,12 @@ fn a_million_empty_fragments_hold_nothing() {
     let mut decoder = Decoder::default();
     let mut first = frame(0x02, b"");
     decoder
-        .feed(&mut first, LIMIT, |_| ControlFlow::Continue(()))
+        .feed(&mut first, LIMIT, None, |_| ControlFlow::Continue(()))
         .unwrap();
     for _ in 0..1000 {
         let mut more = frame(0x00, b"").repeat(1000);
         decoder
-            .feed(&mut more, LIMIT, |_| ControlFlow::Continue(()))
+            .feed(&mut more, LIMIT, None, |_| ControlFlow::Continue(()))
             .unwrap();
     }
     let progress = decoder.progress.as_ref().unwrap();
@@ -231,11 +276,15 @@ fn what_is_held_is_what_has_come_and_is_given_back() {
     let whole = frame(0x82, &[1; 900]);
     let (first, rest) = whole.split_at(500);
     decoder
-        .feed(&mut first.to_vec(), LIMIT, |_| ControlFlow::Continue(()))
+        .feed(&mut first.to_vec(), LIMIT, None, |_| {
+            ControlFlow::Continue(())
+        })
         .unwrap();
     assert!((490..1_500).contains(&decoder.held()), "{}", decoder.held());
     decoder
-        .feed(&mut rest.to_vec(), LIMIT, |_| ControlFlow::Continue(()))
+        .feed(&mut rest.to_vec(), LIMIT, None, |_| {
+            ControlFlow::Continue(())
+        })
         .unwrap();
     assert_eq!(decoder.held(), 0);
 }

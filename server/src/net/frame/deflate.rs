@@ -1,0 +1,132 @@
+//! permessage-deflate (RFC 7692) without context takeover: each message is compressed for itself. Nothing is remembered
+//! between two messages, so one pair of these serves all connections of a shard, and an idle connection holds no window.
+
+use super::encode::append_head;
+use super::header::Opcode;
+use super::message::Violation;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// Compresses messages.
+#[derive(Debug)]
+pub struct Deflater {
+    compress: Compress,
+    out: Vec<u8>,
+}
+
+/// Inflates messages.
+#[derive(Debug)]
+pub struct Inflater {
+    decompress: Decompress,
+    out: Vec<u8>,
+}
+
+/// The end of a sync flush, which a message leaves out (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+/// A message is compressed once for all its recipients, and phones are quick to inflate: speed before the last bytes.
+const LEVEL: u32 = 3;
+/// The first piece of memory for an inflated message.
+const FIRST_PIECE: usize = 4 * 1024;
+/// Memory kept from one message to the next.
+const KEPT: usize = 64 * 1024;
+
+impl Default for Deflater {
+    fn default() -> Self {
+        Self {
+            compress: Compress::new(Compression::new(LEVEL), false),
+            out: Vec::new(),
+        }
+    }
+}
+
+impl Deflater {
+    /// Appends a message as one frame, compressed if that makes it smaller.
+    pub fn append(&mut self, out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+        let (first, body) = match self.squeeze(payload) {
+            Some(smaller) => (0xc0 | opcode.bits(), smaller),
+            None => (0x80 | opcode.bits(), payload),
+        };
+        append_head(out, first, body.len());
+        out.extend_from_slice(body);
+        self.out.clear();
+        self.out.shrink_to(KEPT);
+    }
+
+    /// The compressed message, if it is smaller.
+    fn squeeze(&mut self, payload: &[u8]) -> Option<&[u8]> {
+        self.compress.reset();
+        self.out.clear();
+        // What does not fit here is not smaller.
+        self.out.reserve_exact(payload.len() + TAIL.len() + 1);
+        self.compress
+            .compress_vec(payload, &mut self.out, FlushCompress::Sync)
+            .ok()?;
+        let is_whole = self.out.len() < self.out.capacity()
+            && self.compress.total_in() == payload.len() as u64;
+        let body = self.out.strip_suffix(&TAIL).filter(|_| is_whole)?;
+        (body.len() < payload.len()).then_some(body)
+    }
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self {
+            decompress: Decompress::new(false),
+            out: Vec::new(),
+        }
+    }
+}
+
+impl Inflater {
+    /// Inflates one message. What it grows to is never more than one byte over `limit`.
+    ///
+    /// # Errors
+    /// [`Violation::TooBig`], or [`Violation::InvalidDeflate`].
+    pub fn message(&mut self, payload: &[u8], limit: usize) -> Result<&[u8], Violation> {
+        // Zeroes the window: nobody's message can be read by a reference from another's.
+        self.decompress.reset(false);
+        self.out.clear();
+        self.take_in(payload, limit)?;
+        self.take_in(&TAIL, limit)?;
+        Ok(&self.out)
+    }
+
+    /// Gives back the memory of a large message.
+    pub fn release(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(KEPT);
+    }
+
+    fn take_in(&mut self, mut input: &[u8], limit: usize) -> Result<(), Violation> {
+        // Each round takes input, or fills the output, or is the last.
+        loop {
+            if self.out.len() == self.out.capacity() {
+                let room = (limit + 1).saturating_sub(self.out.len());
+                self.out
+                    .reserve_exact(self.out.len().max(FIRST_PIECE).min(room));
+            }
+            let (held, taken_before) = (self.out.len(), self.decompress.total_in());
+            let status = self
+                .decompress
+                .decompress_vec(input, &mut self.out, FlushDecompress::Sync)
+                .map_err(|_| Violation::InvalidDeflate)?;
+            if self.out.len() > limit {
+                return Err(Violation::TooBig);
+            }
+            let taken = (self.decompress.total_in() - taken_before) as usize;
+            input = &input[taken.min(input.len())..];
+            if status == Status::StreamEnd {
+                // A final block may be followed by more (§7.2.3.4).
+                self.decompress.reset(false);
+            }
+            if input.is_empty() && self.out.len() < self.out.capacity() {
+                return Ok(());
+            }
+            if taken == 0 && self.out.len() == held && status != Status::StreamEnd {
+                return Err(Violation::InvalidDeflate);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
