@@ -3,6 +3,7 @@
  * timer, and throws it away when it traps.
  */
 import { loadEngine, type Engine, type Source } from '../load/index'
+import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 
@@ -36,6 +37,9 @@ export interface Machine {
   unload(): void
 }
 
+/** Seeds lie below this; the core cuts off the fraction. */
+const MAX_SEED = 1e15
+
 /** Numbers per output in the queue. */
 const STRIDE = 4
 
@@ -45,10 +49,11 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   let id = 0
   let queue: number[] = []
   let busy = false
-  let due = NONE
-  let armedFor = NONE
-  let cancelTimer: (() => void) | undefined
-  let later: (() => void) | undefined
+  /** When the core wants to be woken, and when it will be. */
+  let due = Infinity
+  let armedFor = Infinity
+  let disarm = nothing
+  let later = nothing
 
   const load: Machine['load'] = (source, options) => {
     const outputs: number[] = []
@@ -58,7 +63,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
       engine = loaded
       const made = call((core) => {
         options(core.option)
-        return core.create(Math.floor(Math.random() * 9007199254740992), host.now())
+        return core.create(Math.random() * MAX_SEED, host.now())
       })
       if (made === undefined) return
       id = made
@@ -87,7 +92,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   }
 
   const follow: Machine['follow'] = (answer) => {
-    if (answer !== undefined && answer >= NONE) due = answer
+    if (answer !== undefined && answer >= NONE) due = answer === NONE ? Infinity : answer
   }
 
   const hold: Machine['hold'] = (work) => {
@@ -104,7 +109,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   const unload = () => {
     const former = engine
     engine = undefined
-    due = NONE
+    due = armedFor = Infinity
     queue = []
     disarm()
     try {
@@ -138,27 +143,20 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
       busy = false
     }
     const work = later
-    later = undefined
-    if (work) work()
+    later = nothing
+    work()
     arm()
   }
 
   /** One timer. A later deadline leaves it alone: ringing early costs less than setting it at each message. */
   const arm = () => {
-    if (due === armedFor || !engine || (due !== NONE && armedFor !== NONE && armedFor < due)) return
+    if (due >= armedFor || !engine) return
     disarm()
-    if (due === NONE) return
     armedFor = due
-    cancelTimer = host.setTimer(Math.max(0, Math.ceil(due - host.now())), () => {
-      armedFor = NONE
+    disarm = host.setTimer(Math.max(0, Math.ceil(due - host.now())), () => {
+      armedFor = Infinity
       feed(In.TIMEOUT)
     })
-  }
-
-  const disarm = () => {
-    armedFor = NONE
-    if (cancelTimer) cancelTimer()
-    cancelTimer = undefined
   }
 
   return {

@@ -10,7 +10,7 @@ let made = 0
  */
 export function uuidPrefix(host: Host): string {
   const bytes = host.randomBytes && host.randomBytes(LENGTH)
-  let prefix = bytes ? '' : Date.now().toString(36) + (made++).toString(36)
-  for (let i = 0; i < LENGTH; i++) prefix += (bytes ? bytes[i] % 36 : Math.floor(Math.random() * 36)).toString(36)
+  let prefix = bytes ? '' : (Date.now() + made++).toString(36)
+  for (let i = 0; i < LENGTH; i++) prefix += Math.floor(bytes ? bytes[i] % 36 : Math.random() * 36).toString(36)
   return `${prefix}-`
 }

@@ -1,5 +1,6 @@
 /** The host of browsers (H5), and of Node where a WebSocket class is at hand. */
-import { connectWeb, type WebSocketClass } from '../socket/web'
+import { dialTask } from '../socket/task'
+import { webApi, type WebSocketClass } from '../socket/web'
 import type { Host } from '../types'
 import { plainHost } from './clock'
 
@@ -18,7 +19,7 @@ export function webHost(socketClass?: WebSocketClass): Host {
   const page = typeof document === 'undefined' ? undefined : document
   const frame = typeof window === 'undefined' ? undefined : window
   const host = plainHost('web', (url, options, events) =>
-    connectWeb(socketClass || (typeof WebSocket === 'undefined' ? undefined : WebSocket), url, options, events),
+    dialTask(webApi(socketClass || (typeof WebSocket === 'undefined' ? undefined : WebSocket)), {}, url, options, events),
   )
   if (page && page.addEventListener) {
     // A hidden tab keeps its sockets, so a line lost there must come back there: only the return is told.
@@ -37,5 +38,5 @@ export function webHost(socketClass?: WebSocketClass): Host {
 
 function listen(source: EventSource, type: string, listener: () => void): () => void {
   source.addEventListener!(type, listener)
-  return () => source.removeEventListener && source.removeEventListener(type, listener)
+  return () => source.removeEventListener!(type, listener)
 }

@@ -1,6 +1,6 @@
 /** One instance of the core, however it was loaded. */
 import { glue, type Glue } from '../../pkg/heartline_glue.js'
-import { decodeUtf8, encodeUtf8 } from '../utf8'
+import { encodeUtf8 } from '../utf8'
 
 /** Where the module is; `false`, or nothing, means the JavaScript build. */
 export type Source = string | ArrayBuffer | Uint8Array | false | undefined
@@ -16,12 +16,15 @@ export interface Engine {
 export type Imports = Glue['imports']
 
 /** Puts the glue around what `instantiate` makes of its imports. */
-export function bind(name: string, emit: Emit, instantiate: (imports: Imports) => Promise<unknown>): Promise<Engine> {
-  const core = glue({ emit, encode: encodeUtf8, decode: decodeUtf8 })
-  return instantiate(core.imports).then((made: any) => {
-    // Some runtimes answer { instance }, some the instance itself, and wasm2js the exports.
-    const instance = made.instance || made
-    core.set(instance.exports || instance)
-    return { name, core }
-  })
+export function bind(name: string, emit: Emit, instantiate: (imports: Imports) => unknown): Promise<Engine> {
+  const core = glue({ emit, encode: encodeUtf8 })
+  // By a promise from the start: some runtimes throw instead of rejecting.
+  return Promise.resolve(core.imports)
+    .then(instantiate)
+    .then((made: any) => {
+      // Some runtimes answer { instance }, some the instance itself, and wasm2js the exports.
+      const instance = made.instance || made
+      core.set(instance.exports || instance)
+      return { name, core }
+    })
 }

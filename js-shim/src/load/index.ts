@@ -3,9 +3,9 @@
  * standard one, or else the same core as JavaScript. A loader that fails, or never answers, hands over to the last.
  */
 import type { Host } from '../types'
-import { bind, type Emit, type Engine, type Source } from './engine'
+import { bind, type Emit, type Engine, type Imports, type Source } from './engine'
 import { miniWebAssembly } from './mini'
-import { hasWebAssembly, instantiateBytes } from './web'
+import { instantiateBytes } from './web'
 
 export type { Emit, Engine, Source } from './engine'
 
@@ -18,42 +18,21 @@ export function loadEngine(
   host: Host,
   fallback: (loader: string, error: unknown) => void,
 ): Promise<Engine> {
-  const found = source ? find(source, emit) : undefined
-  if (!found) return javascript(emit)
-  const { name, load } = found
-  return within(LOAD_LIMIT_MS, host, load).then(undefined, (error) => {
+  // A chunk of its own where the bundler splits; never run at import.
+  const javascript = () =>
+    import('../../pkg/heartline_wasm2js.js').then(({ instantiate }) => bind('js', emit, instantiate))
+  if (!source) return javascript()
+  const mini = typeof source === 'string' && miniWebAssembly()
+  const name = mini ? mini.name : 'wasm'
+  const instantiate = (imports: Imports) =>
+    mini ? mini.api.instantiate(source as string, imports) : instantiateBytes(source, imports)
+  return new Promise<Engine>((resolve, reject) => {
+    const cancel = host.setTimer(LOAD_LIMIT_MS, () => reject(new Error('not loaded in time')))
+    const loaded = bind(name, emit, instantiate)
+    loaded.then(cancel, cancel)
+    loaded.then(resolve, reject)
+  }).then(undefined, (error) => {
     fallback(name, error)
-    return javascript(emit)
-  })
-}
-
-function find(source: Exclude<Source, false | undefined>, emit: Emit): { name: string; load(): Promise<Engine> } {
-  const mini = typeof source === 'string' ? miniWebAssembly() : undefined
-  if (mini) {
-    const path = source as string
-    return { name: mini.name, load: () => bind(mini.name, emit, (imports) => mini.api.instantiate(path, imports)) }
-  }
-  const load = hasWebAssembly()
-    ? () => bind('wasm', emit, (imports) => instantiateBytes(source, imports))
-    : () => Promise.reject(new Error('no WebAssembly here'))
-  return { name: 'wasm', load }
-}
-
-/** A chunk of its own where the bundler splits; never run at import. */
-function javascript(emit: Emit): Promise<Engine> {
-  return import('../../pkg/heartline_wasm2js.js').then((module) =>
-    bind('js', emit, (imports) => Promise.resolve(module.instantiate(imports))),
-  )
-}
-
-function within(ms: number, host: Host, load: () => Promise<Engine>): Promise<Engine> {
-  return new Promise((resolve, reject) => {
-    const cancel = host.setTimer(ms, () => reject(new Error(`not loaded within ${ms} ms`)))
-    const done = <T>(settle: (value: T) => void) => (value: T) => {
-      cancel()
-      settle(value)
-    }
-    // Also catches a loader that throws before it makes its promise.
-    Promise.resolve().then(load).then(done(resolve), done(reject))
+    return javascript()
   })
 }

@@ -11,8 +11,10 @@ declare const MYWebAssembly: PathOnly | undefined
 
 /** The platform's own WebAssembly and its name, if it has one. Free identifiers, so that nothing global is needed. */
 export function miniWebAssembly(): { name: string; api: PathOnly } | undefined {
-  if (typeof WXWebAssembly !== 'undefined' && WXWebAssembly) return { name: 'wx', api: WXWebAssembly }
-  if (typeof TTWebAssembly !== 'undefined' && TTWebAssembly) return { name: 'tt', api: TTWebAssembly }
-  if (typeof MYWebAssembly !== 'undefined' && MYWebAssembly) return { name: 'my', api: MYWebAssembly }
-  return undefined
+  const named = (name: string, api: PathOnly | undefined) => api && { name, api }
+  return (
+    named('wx', typeof WXWebAssembly === 'undefined' ? undefined : WXWebAssembly) ||
+    named('tt', typeof TTWebAssembly === 'undefined' ? undefined : TTWebAssembly) ||
+    named('my', typeof MYWebAssembly === 'undefined' ? undefined : MYWebAssembly)
+  )
 }

@@ -14,19 +14,14 @@ interface Response {
 declare const WebAssembly: Standard | undefined
 declare const fetch: (url: string) => Promise<Response>
 
-export function hasWebAssembly(): boolean {
-  return typeof WebAssembly !== 'undefined' && !!WebAssembly
-}
-
+/** Every browser with WebAssembly has fetch. What is missing throws, and the JavaScript build is used. */
 export function instantiateBytes(source: Exclude<Source, false | undefined>, imports: Imports): Promise<unknown> {
-  const bytes = typeof source === 'string' ? fetchBytes(source) : Promise.resolve(source)
+  if (typeof WebAssembly === 'undefined') throw new Error('no WebAssembly here')
+  const bytes = typeof source === 'string' ? fetch(source).then(bytesOf) : Promise.resolve(source)
   return bytes.then((found) => WebAssembly!.instantiate(found, imports))
 }
 
-/** Every browser with WebAssembly has fetch. Where it is missing this throws, and the JavaScript build is used. */
-function fetchBytes(url: string): Promise<ArrayBuffer> {
-  return fetch(url).then((response) => {
-    if (!response.ok) throw new Error(`${url}: status ${response.status}`)
-    return response.arrayBuffer()
-  })
+function bytesOf(response: Response): Promise<ArrayBuffer> {
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  return response.arrayBuffer()
 }

@@ -4,19 +4,17 @@
  */
 
 /** The text or the bytes of a platform's message event; undefined if there are none. */
-export function payload(event: unknown): string | ArrayBuffer | undefined {
-  const res = event as { data?: any; isBuffer?: boolean } | undefined
-  let data = res ? res.data : undefined
-  let binary = !!(res && res.isBuffer)
+export function payload(event: any): string | ArrayBuffer | undefined {
+  let data = event && event.data
+  let binary = event && event.isBuffer
   // Alipay's task wraps once more, and sends bytes as base64; so does the bridge of the App platform.
   if (data && typeof data === 'object' && !isBuffer(data) && !ArrayBuffer.isView(data)) {
-    binary = !!data.isBuffer || data['@type'] === 'binary'
-    data = data['@type'] === 'binary' ? data.base64 : data.data
+    const bridged = data['@type'] === 'binary'
+    binary = bridged || data.isBuffer
+    data = bridged ? data.base64 : data.data
   }
   if (typeof data === 'string') return binary ? decodeBase64(data) : data
-  if (data && ArrayBuffer.isView(data)) {
-    return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer
-  }
+  if (ArrayBuffer.isView(data)) return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer
   return isBuffer(data) ? data : undefined
 }
 
@@ -26,21 +24,15 @@ function isBuffer(value: unknown): value is ArrayBuffer {
 }
 
 /** Base64 to bytes: `atob` is missing in mini-programs. Characters outside the alphabet are skipped. */
-export function decodeBase64(text: string): ArrayBuffer {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-  const bytes = new Uint8Array((text.length * 3) >> 2)
-  let length = 0
+function decodeBase64(text: string): ArrayBuffer {
+  const bytes: number[] = []
   let bits = 0
   let held = 0
-  for (let i = 0; i < text.length; i++) {
-    const value = alphabet.indexOf(text.charAt(i))
-    if (value < 0) continue
-    held = (held << 6) | value
+  for (const char of text.replace(/[^A-Za-z0-9+/]/g, '').split('')) {
+    const code = char.charCodeAt(0)
+    held = (held << 6) | (code > 96 ? code - 71 : code > 64 ? code - 65 : code > 47 ? code + 4 : code === 43 ? 62 : 63)
     bits += 6
-    if (bits >= 8) {
-      bits -= 8
-      bytes[length++] = (held >> bits) & 255
-    }
+    if (bits >= 8) bytes.push((held >> (bits -= 8)) & 255)
   }
-  return bytes.buffer.slice(0, length)
+  return new Uint8Array(bytes).buffer
 }

@@ -4,7 +4,6 @@
  */
 import type { MiniApi } from '../host/api'
 import type { ConnectOptions, SendFate, Socket, SocketEvents } from '../types'
-import { attempt } from './attempt'
 import { payload } from './payload'
 import { globalTask } from './uni-global'
 
@@ -14,8 +13,15 @@ export interface SocketTask {
   onMessage(listener: (event: any) => void): void
   onError(listener: (event?: any) => void): void
   onClose(listener: (event?: any) => void): void
-  send(options: { data: string; success?(): void; fail?(error?: unknown): void }): unknown
-  close(options: { code?: number; reason?: string; success?(): void; fail?(error?: unknown): void }): unknown
+  send(options: { data: string; success(): void; fail(error?: unknown): void }): unknown
+  close(options: CloseArguments): unknown
+}
+
+interface CloseArguments {
+  code: number
+  reason: string
+  success(): void
+  fail(error?: unknown): void
 }
 
 /** How one platform differs from the others. */
@@ -39,36 +45,60 @@ export function dialTask(
   options: ConnectOptions,
   events: SocketEvents,
 ): Socket {
-  const line = attempt(events)
   let task: SocketTask | undefined
+  // One attempt goes from dialling to open to over, and never back. Bad platforms report twice, late, or out of order; the
+  // client hears `open? message* (error | close)`, and nothing once it closed the attempt itself. The platform's
+  // `readyState` is never asked.
+  let isOpen = false
+  let isOver = false
+  let muted = false
+  let returned = false
   let closed = closeArguments(1000, '')
   let closeCalls = 0
 
   const shut = () => {
-    if (task && closeCalls++ < MAX_CLOSE_CALLS) {
-      quietly(() => task!.close({ code: closed.code, reason: closed.reason, success: nothing, fail: nothing }))
-    }
+    if (task && closeCalls++ < MAX_CLOSE_CALLS) quietly(() => task!.close(closed))
+  }
+  /** The client has its `Socket` in hand before it hears of it: what comes earlier is told next. */
+  const tell = (news: () => void) => {
+    if (returned) news()
+    else Promise.resolve().then(() => muted || news())
+  }
+  /** False: it was over already. */
+  const end = () => {
+    const first = !isOver
+    isOver = true
+    isOpen = false
+    return first
   }
   const fail = (error: unknown) => {
-    line.error(describe(error))
+    if (end()) tell(() => events.error(describe(error)))
     // Not every platform frees an errored socket, and it counts towards the limit of five.
     shut()
+  }
+  const open = () => {
+    if (isOpen) return
+    isOpen = true
+    tell(events.open)
   }
   // All four handlers at once, in the same turn as the connect call, or the open event can be missed.
   const adopt = (candidate: SocketTask) => {
     task = candidate
-    task.onOpen(() => (line.isOver() ? shut() : line.open()))
+    task.onOpen(() => (isOver ? shut() : open()))
     task.onMessage((event) => {
       const data = payload(event)
-      if (line.isOver()) shut()
-      else if (data !== undefined) line.message(data)
+      if (isOver) return shut()
+      if (data === undefined) return
+      // A message before the open event: the platform lost the open. The socket evidently is.
+      open()
+      if (!isOver) tell(() => events.message(data))
     })
-    task.onError((event) => line.isOver() || fail(event))
+    task.onError((event) => isOver || fail(event))
     task.onClose((event) => {
       const { code, reason } = (event && typeof event.data === 'object' && event.data) || event || ({} as any)
-      line.close(code === undefined ? code : Number(code), reason)
+      if (end()) tell(() => events.close(code === undefined ? code : Number(code), reason))
     })
-    if (line.isOver()) shut()
+    if (isOver) shut()
   }
   const accept = (result: unknown) => {
     // Vue 2 resolves [error, task].
@@ -79,7 +109,7 @@ export function dialTask(
     else fail('connectSocket gave no SocketTask')
   }
   const dial = () => {
-    if (line.isOver()) return
+    if (isOver) return
     if (quirks.mustWait && quirks.mustWait()) return void setTimeout(dial, WAIT_MS)
     const call: Record<string, unknown> = {
       url,
@@ -101,24 +131,24 @@ export function dialTask(
   }
 
   dial()
-  line.release()
+  returned = true
 
   return {
     send(text, done) {
-      // Asked of our own record, never of `readyState`: it says CLOSED while connecting on the App platform.
-      if (!task || !line.isOpen()) return done('not-sent')
+      if (!isOpen) return done('not-sent')
       let told = false
       // Some platforms call fail twice, or fail and then complete.
-      const tell = (fate: SendFate) => {
+      const say = (fate: SendFate) => {
         if (told) return
         told = true
         done(fate)
       }
-      const failed = () => tell(quirks.failedSendMayLeave && quirks.failedSendMayLeave() ? 'unknown' : 'not-sent')
-      if (!quietly(() => task!.send({ data: text, success: () => tell('accepted'), fail: failed }))) failed()
+      const failed = () => say(quirks.failedSendMayLeave && quirks.failedSendMayLeave() ? 'unknown' : 'not-sent')
+      if (!quietly(() => task!.send({ data: text, success: () => say('accepted'), fail: failed }))) failed()
     },
     close(code, reason) {
-      if (line.mute()) return
+      muted = true
+      if (!end()) return
       closed = closeArguments(code, reason)
       shut()
     },
@@ -126,12 +156,13 @@ export function dialTask(
 }
 
 /** What a platform lets an app close with: 1000 or 3000–4999, and at most 123 bytes of reason. */
-export function closeArguments(code: number, reason: string): { code: number; reason: string } {
-  return { code: code >= 3000 && code <= 4999 ? code : 1000, reason: reason.slice(0, 41) }
+function closeArguments(code: number, reason: string): CloseArguments {
+  const allowed = code >= 3000 && code <= 4999
+  return { code: allowed ? code : 1000, reason: reason.slice(0, 41), success: nothing, fail: nothing }
 }
 
 /** A sentence out of whatever a platform calls an error. */
-export function describe(error: any): string {
+function describe(error: any): string {
   const text = error && (error.errMsg || error.errorMessage || error.message || error.reason || error.data || error)
   return typeof text === 'string' ? text : 'unknown error'
 }
