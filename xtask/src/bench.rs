@@ -175,7 +175,7 @@ fn mosquitto(_: &Places) -> Result<()> {
 
 fn nchan(_: &Places) -> Result<()> {
     let there = || {
-        answers("nginx", "-v") && Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").exists()
+        answers("nginx", &["-v"]) && Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").exists()
     };
     if !there() {
         debian(&["nginx", "libnginx-mod-nchan"])?;
@@ -192,7 +192,7 @@ fn sockudo(places: &Places) -> Result<()> {
         return Ok(());
     }
     // Its build generates code with protoc, from definitions that Debian packs apart.
-    if !answers("protoc", "--version")
+    if !answers("protoc", &["--version"])
         || !Path::new("/usr/include/google/protobuf/timestamp.proto").exists()
     {
         debian(&["protobuf-compiler", "libprotobuf-dev"])?;
@@ -219,7 +219,7 @@ fn sockudo(places: &Places) -> Result<()> {
 }
 
 fn debian(packages: &[&str]) -> Result<()> {
-    if !answers("apt-get", "--version") {
+    if !answers("apt-get", &["--version"]) {
         bail!("there is no apt-get to install {} with", packages.join(" "));
     }
     say(format!("installing {} with apt-get", packages.join(" ")));

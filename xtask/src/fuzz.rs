@@ -14,7 +14,7 @@ pub struct FuzzArgs {
 
 /// The chore. The targets need no nightly toolchain: the sanitizer is off, the coverage is on.
 pub fn run_all(args: &FuzzArgs) -> Result<()> {
-    if !answers("cargo-fuzz", "--version") {
+    if !answers("cargo-fuzz", &["--version"]) {
         bail!("cargo-fuzz is missing: run `cargo install cargo-fuzz` and this again");
     }
     for entry in std::fs::read_dir(crate::run::root().join("fuzz/fuzz_targets"))? {

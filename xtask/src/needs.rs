@@ -10,26 +10,26 @@ use crate::run::{answers, program, root, run, say};
 /// A program from the system's package manager.
 struct Package {
     program: &'static str,
-    probe: &'static str,
+    probe: &'static [&'static str],
     packages: &'static [&'static str],
     why: &'static str,
 }
 
 const REDIS: Package = Package {
     program: "redis-server",
-    probe: "--version",
+    probe: &["--version"],
     packages: &["redis-server"],
     why: "the Redis tests start a real server",
 };
 const PHP: Package = Package {
     program: "php",
-    probe: "--version",
+    probe: &["-r", "exit(function_exists('curl_init') ? 0 : 1);"],
     packages: &["php-cli", "php-curl"],
     why: "the Laravel example is exercised with plain PHP",
 };
 const CHROMIUM: Package = Package {
     program: "chromium",
-    probe: "--version",
+    probe: &["--version"],
     packages: &["chromium"],
     why: "the h5 page is driven in a real browser",
 };
@@ -37,7 +37,7 @@ const CHROMIUM: Package = Package {
 const PYTHON: Package = Package {
     program: "python3",
     // Debian keeps it out of python3 itself.
-    probe: "-cimport ensurepip",
+    probe: &["-cimport ensurepip"],
     packages: &["python3", "python3-venv"],
     why: "the WebSocket conformance cases are Python",
 };
@@ -59,7 +59,7 @@ pub fn python3() -> Result<()> {
 
 /// Node.js and npm, which are the user's to install.
 pub fn node() -> Result<()> {
-    if answers("node", "--version") && answers("npm", "--version") {
+    if answers("node", &["--version"]) && answers("npm", &["--version"]) {
         return Ok(());
     }
     bail!("Node.js with npm is missing: install Node.js 20 or later and run this again")
@@ -83,8 +83,8 @@ pub fn npm_ci(folder: &str) -> Result<()> {
 pub fn rust_components(names: &[&str]) -> Result<()> {
     for name in names {
         let installed = match *name {
-            "rustfmt" => answers("cargo-fmt", "--version"),
-            "clippy" => answers("cargo-clippy", "--version"),
+            "rustfmt" => answers("cargo-fmt", &["--version"]),
+            "clippy" => answers("cargo-clippy", &["--version"]),
             _ => false,
         };
         if !installed {
@@ -95,17 +95,28 @@ pub fn rust_components(names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// A target of the Rust toolchain.
+pub fn rust_target(name: &str) -> Result<()> {
+    let probe = ["--print", "target-libdir", "--target", name];
+    let folder = program("rustc", ".").args(probe).output()?;
+    if std::path::Path::new(String::from_utf8_lossy(&folder.stdout).trim()).is_dir() {
+        return Ok(());
+    }
+    say(format!("installing the Rust target {name}"));
+    run(program("rustup", ".").args(["target", "add", name]))
+}
+
 fn system(package: &Package) -> Result<()> {
     if answers(package.program, package.probe) {
         return Ok(());
     }
     let names = package.packages.join(" ");
     let remedy = format!("`{}` is missing ({}); install {names} and run this again", package.program, package.why);
-    if !answers("apt-get", "--version") {
+    if !answers("apt-get", &["--version"]) {
         bail!("{remedy}");
     }
     say(format!("installing {names} with apt-get: {}", package.why));
-    let root_prefix: &[&str] = if answers("sudo", "--version") && !is_root() { &["sudo"] } else { &[] };
+    let root_prefix: &[&str] = if answers("sudo", &["--version"]) && !is_root() { &["sudo"] } else { &[] };
     let apt = |words: &[&str]| {
         let mut all = root_prefix.to_vec();
         all.push("apt-get");

@@ -81,10 +81,10 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Whether a program answers to being called at all.
-pub fn answers(name: &str, argument: &str) -> bool {
+/// Whether a program can be called like this and succeeds.
+pub fn answers(name: &str, arguments: &[&str]) -> bool {
     Command::new(name)
-        .arg(argument)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::run::{cargo, program, run, run_watching, say, target_dir};
-use crate::{autobahn, needs, npm, size};
+use crate::{autobahn, needs, npm, size, wasm};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -62,6 +62,7 @@ const STEPS: &[Step] = &[
     Step { name: "rust", what: "unit, story and property tests of the workspace", run: rust_tests },
     Step { name: "autobahn", what: "Autobahn's WebSocket cases, sections 1 to 7 and 10", run: conformance },
     Step { name: "fuzz-build", what: "the fuzz targets compile", run: |_| fuzz_build() },
+    Step { name: "whole", what: "the wasm crate with all its features, in Node", run: whole_wasm },
     Step { name: "npm", what: "wasm, its gates, and the npm package", run: |_| npm::run() },
     Step { name: "size", what: "the client's size against its budget", run: |_| size::run() },
     Step { name: "shim", what: "TypeScript: types, unit, trap, loader and packaging tests", run: shim_tests },
@@ -86,6 +87,10 @@ fn rust_tests(counts: &mut Counts) -> Result<()> {
 fn conformance(counts: &mut Counts) -> Result<()> {
     counts.passed += autobahn::run_quick()?;
     Ok(())
+}
+
+fn whole_wasm(counts: &mut Counts) -> Result<()> {
+    wasm::whole::test(|line| counts.read(line))
 }
 
 fn fuzz_build() -> Result<()> {

@@ -12,6 +12,7 @@ mod gate;
 mod glue;
 mod shrink;
 mod stamp;
+pub mod whole;
 
 use std::fs;
 use std::io::Write;

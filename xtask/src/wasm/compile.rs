@@ -67,7 +67,7 @@ fn compiler() -> Result<Compiler> {
     if has_std_sources(&rustc)? {
         return Ok(ours());
     }
-    if answers("rustup", "--version") {
+    if answers("rustup", &["--version"]) {
         say("installing the sources of the standard library with rustup");
         if run(Command::new("rustup").args(["component", "add", "rust-src"])).is_ok()
             && has_std_sources(&rustc)?
@@ -82,7 +82,7 @@ fn compiler() -> Result<Compiler> {
 fn debian(ours: impl Fn() -> Compiler) -> Result<Compiler> {
     let rustc = PathBuf::from("/usr/bin/rustc");
     if !Path::new("/usr/lib/rustlib/src/rust/library/Cargo.lock").exists()
-        && answers("apt-get", "--version")
+        && answers("apt-get", &["--version"])
     {
         say("installing rustc-web and rust-web-src with apt-get");
         // A failure is reported below, together with the other way out.
