@@ -36,6 +36,13 @@ const keepFallbackApart = {
   },
 }
 
+/**
+ * Members that only the rooms of the main entry know of each other: they are given short names, which everybody downloads.
+ * None may be the name of anything that an app or a platform sees; `test/syntax.test.mjs` looks.
+ */
+const INNER_MEMBERS = JSON.parse(readFileSync(join(root, 'scripts/inner-members.json'), 'utf8'))
+const short = { mangleProps: new RegExp(`^(${INNER_MEMBERS.join('|')})$`) }
+
 try {
   await bundle('esm')
   await bundle('cjs')
@@ -49,9 +56,8 @@ try {
 
 async function bundle(format) {
   const outdir = join(dist, format)
-  await build({
+  const common = {
     absWorkingDir: root,
-    entryPoints: entries.map((entry) => `src/entry/${entry}.ts`),
     outdir,
     bundle: true,
     format,
@@ -64,7 +70,10 @@ async function bundle(format) {
     // CommonJS runtimes without import(), such as a mini-program's, get a require at the same place.
     supported: { 'dynamic-import': format === 'esm' },
     plugins: [shareMainEntry, keepFallbackApart],
-  })
+  }
+  const source = (entry) => `src/entry/${entry}.ts`
+  await build({ ...common, ...short, entryPoints: [source('index')] })
+  await build({ ...common, entryPoints: entries.filter((entry) => entry !== 'index').map(source) })
   // The JavaScript build of the core: a file of its own, read only where there is no WebAssembly.
   cpSync(built(`heartline_wasm2js.${format === 'esm' ? 'js' : 'cjs'}`), join(outdir, FALLBACK))
   writeFileSync(join(outdir, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }\n`)

@@ -58,3 +58,15 @@ test('uni and wx stay free identifiers, for the compilers that rewrite them', ()
   assert.match(readFileSync(join(root, 'dist/esm/compat.js'), 'utf8'), /[^.\w]uni\.showToast\(/)
   assert.doesNotMatch(text, /(globalThis|window|self)\.(uni|wx)\b/)
 })
+
+test('the shortened inner members are nobody else\'s: not of the API, not of a host', () => {
+  const inner = JSON.parse(readFileSync(join(root, 'scripts/inner-members.json'), 'utf8'))
+  assert.ok(inner.length > 0)
+  const declared = ['core/options', 'core/error', 'types', 'host/api'].map((name) => join(root, `dist/esm/types/${name}.d.ts`))
+  for (const file of declared) {
+    const text = readFileSync(file, 'utf8')
+    for (const name of inner) assert.doesNotMatch(text, new RegExp(`^\\s+(readonly )?${name}\\??[(:<]`, 'm'), `${name} in ${file}`)
+  }
+  const shippedText = readFileSync(join(root, 'dist/esm/index.js'), 'utf8')
+  for (const name of inner) assert.doesNotMatch(shippedText, new RegExp(`\\.${name}\\b`), name)
+})

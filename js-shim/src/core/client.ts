@@ -2,6 +2,7 @@
  * The client of an app: says to the core what the app and the platform say, does what the core decides. Synchronous
  * to make; every command waits until the core has been loaded.
  */
+import type { Engine } from '../load/index'
 import { isThenable } from '../socket/task'
 import { CLOSE, Fate, In, OPTIONS, Out, PhaseCode, UNSENT, WAITS } from './codes'
 import { createExchange } from './exchange'
@@ -19,12 +20,7 @@ const MAX_RESTARTS = 6
 export function createClient(options: ClientOptions): HeartlineClient {
   const { host } = options
   const { listen, tell, report, log } = createNewsroom(options)
-  const machine = createMachine(host, {
-    act: (kind, a, b, c) => act(kind, a, b, c),
-    ready: ({ name }) => ready(name),
-    failed: (error) => failed(error),
-    fallback: (loader, error) => tell('fallback', { loader, error }),
-  })
+  const machine = createMachine(host, { act, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) })
   const { feed, hold } = machine
   const listeners = createListeners(machine)
   const requests = createRequests(machine)
@@ -51,12 +47,12 @@ export function createClient(options: ClientOptions): HeartlineClient {
   // Whoever does not ask is told by the event `fatal`.
   loaded.then(undefined, () => {})
 
-  const say = (kind: In, is: boolean) => {
+  function say(kind: In, is: boolean) {
     said.set(kind, +is)
     feed(kind, +is)
   }
 
-  const load = () => {
+  function load() {
     const { minMs, maxMs } = options.reconnect || ({} as { minMs?: number; maxMs?: number })
     machine.load(options.wasm, (set) =>
       OPTIONS.forEach((name, key) => {
@@ -67,19 +63,19 @@ export function createClient(options: ClientOptions): HeartlineClient {
   }
 
   /** Runs a command now, or once the core is there. */
-  const run = (command: () => void) => {
+  function run(command: () => void) {
     // After the end the command runs as well: it finds no core, and settles what it promised.
     if (machine.runs() || over) command()
     else backlog.push(command)
   }
 
-  const catchUp = () => {
+  function catchUp() {
     const commands = backlog
     backlog = []
     for (const command of commands) command()
   }
 
-  const ready = (name: string) => {
+  function ready({ name }: Engine) {
     engine = name
     log(`core ${name}`)
     hold(() => {
@@ -93,7 +89,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
   }
 
   /** The core trapped. Nothing stays silent or open: everything settles, the app is told, a fresh core takes over. */
-  const failed = (error: unknown) => {
+  function failed(error: unknown) {
     const final = ++restarts > MAX_RESTARTS || !engine
     log(`core failed ${error}`)
     link.close(1000)
@@ -111,14 +107,14 @@ export function createClient(options: ClientOptions): HeartlineClient {
     } else host.setTimer(RESTART_MS << (restarts - 1), () => over || load())
   }
 
-  const setState = (code: PhaseCode, now: ClientState) => {
+  function setState(code: PhaseCode, now: ClientState) {
     phase = code
     state = now
     log(`state ${JSON.stringify(now)}`)
     tell('state', now)
   }
 
-  const enter = (code: PhaseCode, b: number, c: number) => {
+  function enter(code: PhaseCode, b: number, c: number) {
     const name = PHASES[code]
     if (name === 'closed') return setState(code, { phase: name, reason: CLOSE[b], code: known(c) })
     if (name !== 'waiting') return setState(code, { phase: name })
@@ -127,15 +123,17 @@ export function createClient(options: ClientOptions): HeartlineClient {
     setState(code, { phase: name, attempt: b, retryInMs, until, reason: WAITS[code - PhaseCode.WAITING_BACKOFF] })
   }
 
-  const within = (least: PhaseCode) => phase >= least && phase <= PhaseCode.READY
+  function within(least: PhaseCode) {
+    return phase >= least && phase <= PhaseCode.READY
+  }
 
-  const send = (epoch: number, id: number, event: string, json?: string) => {
+  function send(epoch: number, id: number, event: string, json?: string) {
     log(`send ${event}`)
     exchange.send(link, epoch, id, event, json)
   }
 
   /** The provider may be late, refuse, or throw: the core is told in every case. */
-  const askCredentials = (id: number) => {
+  function askCredentials(id: number) {
     const { credentials } = options
     const answer = (found: Credentials | null | undefined) => {
       const there = !!found && typeof found.u === 'string' && typeof found.token === 'string'
@@ -155,7 +153,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
     }
   }
 
-  const act = (kind: Out, a: number, b: number, c: number): void => {
+  function act(kind: Out, a: number, b: number, c: number): void {
     switch (kind) {
       case Out.DELIVER: {
         const fn = listeners.take(a)

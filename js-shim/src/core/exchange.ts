@@ -24,7 +24,7 @@ export interface Exchange {
   count(): number
 }
 
-export function createExchange(host: Host, { feed, call, follow, hold }: Machine): Exchange {
+export function createExchange(host: Host, { feed, query, follow, hold }: Machine): Exchange {
   const payloads = new Map<number, unknown>()
   const names = new Map<string, number>()
   let prefix = uuidPrefix(host)
@@ -41,7 +41,7 @@ export function createExchange(host: Host, { feed, call, follow, hold }: Machine
   const nameOf = (event: string) => {
     let name = names.get(event)
     if (name === undefined) {
-      name = call((core, id) => core.intern(id, event))
+      name = query((core, id) => core.intern(id, event))
       if (name === undefined || name < 0) return NONE
       names.set(event, name)
     }
@@ -69,7 +69,7 @@ export function createExchange(host: Host, { feed, call, follow, hold }: Machine
         const name = nameOf(event)
         const body = keep(frame.body)
         if (name >= 0) return feed(In.PUSH, epoch, name, body)
-        return hold(() => follow(call((core, id, now) => core.named_push(id, now, epoch, body, event))))
+        return hold(() => follow(query((core, id, now) => core.named_push(id, now, epoch, body, event))))
       }
       if (frame.kind === 'ping') return feed(In.PING, epoch, keep(frame.raw))
       const id = frame.kind === 'reply' ? idOf(frame.uuid) : 0

@@ -23,13 +23,13 @@ export interface Listeners {
   count(): number
 }
 
-export function createListeners({ call, feed }: Machine): Listeners {
+export function createListeners({ query, feed }: Machine): Listeners {
   const entries = new Set<Entry>()
   const byId = new Map<number, Entry>()
 
   const tell = (entry: Entry) => {
     const { pattern, replace } = entry
-    const id = call((core, client, now) => core.listen(client, now, replace, pattern))
+    const id = query((core, client, now) => core.listen(client, now, replace, pattern))
     if (id === undefined) return
     // An empty or endless pattern, or too many listeners: the core says so by a negative number.
     if (id < 0) {

@@ -26,7 +26,7 @@ export interface Machine {
   /** Feeds one input and acts on what comes of it. Does nothing while there is no core. */
   feed(kind: In, a?: number, b?: number, c?: number, d?: number): void
   /** Any other call of the core; undefined when there is none, or it trapped. */
-  call<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
+  query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
   /** What `feed` and its kin answered: a deadline, or a negative code of misuse, which changes nothing. */
   follow(answer: number | undefined): void
   /** Does `work` first and acts on the outputs afterwards. */
@@ -61,7 +61,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     loadEngine(source, emit, host, owner.fallback).then((loaded) => {
       queue = outputs
       engine = loaded
-      const made = call((core) => {
+      const made = query((core) => {
         options(core.option)
         return core.create(Math.random() * MAX_SEED, host.now())
       })
@@ -73,7 +73,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
 
   const feed: Machine['feed'] = (kind, a = 0, b = 0, c = 0, d = 0) => {
     if (!engine) return
-    // Not through `call`: this is the path of every message.
+    // Not through `query`: this is the path of every message.
     try {
       follow(engine.core.feed(id, kind, host.now(), a, b, c, d))
     } catch (error) {
@@ -82,7 +82,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     drain()
   }
 
-  const call: Machine['call'] = (work) => {
+  const query: Machine['query'] = (work) => {
     try {
       return engine && work(engine.core, id, host.now())
     } catch (error) {
@@ -163,7 +163,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     runs: () => !!engine,
     load,
     feed,
-    call,
+    query,
     follow,
     hold,
     whenIdle(work) {

@@ -29,7 +29,7 @@ export interface Requests {
 
 const CODES: ErrorCode[] = ['refused', 'refused', 'not_sent', 'sent_unknown', 'timed_out', 'cancelled']
 
-export function createRequests({ call, feed }: Machine): Requests {
+export function createRequests({ query, feed }: Machine): Requests {
   const pending = new Map<number, Pending>()
   /** Numbers for the keys of queued requests. Emptied with the last request: never longer than the pool. */
   const keys = new Map<string, number>()
@@ -44,7 +44,7 @@ export function createRequests({ call, feed }: Machine): Requests {
   }
 
   const ask = (entry: Pending, { timeoutMs, beforeLogin, queue }: RequestOptions) => {
-    const id = call((core, client) => core.next_request(client))
+    const id = query((core, client) => core.next_request(client))
     if (id === undefined || id < 0) {
       entry.fail('not_sent', false, 'destroyed')
       return 0
@@ -68,9 +68,9 @@ export function createRequests({ call, feed }: Machine): Requests {
       new Promise((resolve, reject) => {
         const { signal } = options
         let id = 0
-        const over = () => signal && signal.removeEventListener && signal.removeEventListener('abort', abort)
+        const heed = (how: 'addEventListener' | 'removeEventListener') => signal && signal[how] && signal[how]!('abort', abort)
         const fail: Pending['fail'] = (code, sent, reason, body) => {
-          over()
+          heed('removeEventListener')
           reject(new HeartlineError(code, event, sent, reason, body))
         }
         const abort = () => (id ? feed(In.CANCEL, id) : fail('cancelled', false, 'aborted'))
@@ -82,10 +82,10 @@ export function createRequests({ call, feed }: Machine): Requests {
         } catch (error) {
           return fail('not_sent', false, String(error))
         }
-        if (signal && signal.addEventListener) signal.addEventListener('abort', abort)
+        heed('addEventListener')
         run(() => {
           if (signal && signal.aborted) return abort()
-          id = ask({ event, json, sent: false, resolve: (value) => (over(), resolve(value)), fail }, options)
+          id = ask({ event, json, sent: false, resolve: (value) => (heed('removeEventListener'), resolve(value)), fail }, options)
         })
       }),
     sending(id, send) {
