@@ -42,15 +42,15 @@ impl Scale {
             memory: vec![1_000, 3_000, 10_000, 19_000],
             fanout: vec![1_000, 10_000],
             growth: vec![3_000, 19_000],
-            rounds: 7,
+            rounds: 5,
             millis: 250,
             logins: (500, 3_500),
             users: 6_000,
             room: 5_000,
             readers: 2_000,
             settle_millis: 1_000,
-            split_millis: 3_000,
-            long: (1_500, 3),
+            split_millis: 2_000,
+            long: (1_200, 3),
         }
     }
 
@@ -217,7 +217,13 @@ pub fn fanout(fleet: &mut Fleet, scale: &Scale) -> Result<Vec<FanOut>> {
 }
 
 fn fanout_case(fleet: &mut Fleet, scale: &Scale, recipients: usize, in_flight: u32) -> FanOut {
-    let case = fleet.alternate(scale.rounds, &bursts(in_flight, scale.millis));
+    // A burst to all takes a slow peer seconds: fewer of them.
+    let rounds = if in_flight == 1 {
+        scale.rounds
+    } else {
+        scale.rounds.min(3)
+    };
+    let case = fleet.alternate(rounds, &bursts(in_flight, scale.millis));
     let split = fleet.once(&bursts(
         in_flight,
         if in_flight == 1 {

@@ -111,6 +111,8 @@ impl Runner {
         server: &Measured,
         plan: &Plan,
     ) -> Result<Slice> {
+        // While others were measured, the server may have ended the publisher's idle connection: notice it now.
+        crowd.turn(Duration::ZERO, |_, _, _, _| {}, |_| {})?;
         let filler = match &plan.publish {
             Some(publishing) => self.filler(crowd, publishing)?,
             None => 0,
