@@ -33,7 +33,7 @@ export interface Host {
   setTimer(ms: number, run: () => void): () => void
   /** Random bytes if the platform has a synchronous source, else undefined. */
   randomBytes?(count: number): Uint8Array | undefined
-  /** Whether there is a network now. Absent: assume there is. Must answer within its own time limit. */
+  /** Whether there is a network now. Absent: assume there is. Must answer within its own time limit: nobody else counts. */
   networkOnline?(answer: (online: boolean) => void): void
   /** Subscribe to network changes; returns an unsubscribe (which may only mute, where the platform has no off). */
   onNetwork?(listener: (online: boolean) => void): () => void

@@ -25,16 +25,16 @@ export interface Exchange {
 }
 
 export function createExchange(host: Host, { feed, query, follow, hold }: Machine): Exchange {
-  const payloads = new Map<number, unknown>()
+  /** The payloads by number, from 1. A number is used again once its payload was taken. */
+  const payloads: unknown[] = [undefined]
+  const free: number[] = []
   const names = new Map<string, number>()
   let prefix = uuidPrefix(host)
-  let last = 0
 
   const keep = (value: unknown) => {
-    // Within 31 bits for ever. A payload lives as long as its message is acted on.
-    last = (last % 0x7fffffff) + 1
-    payloads.set(last, value)
-    return last
+    const ref = free.pop() || payloads.length
+    payloads[ref] = value
+    return ref
   }
 
   /** The core's number of an event name; -1 when its table is full. */
@@ -56,8 +56,9 @@ export function createExchange(host: Host, { feed, query, follow, hold }: Machin
   }
 
   const take = (ref: number) => {
-    const value = payloads.get(ref)
-    payloads.delete(ref)
+    const value = payloads[ref]
+    payloads[ref] = undefined
+    free.push(ref)
     return value
   }
 
@@ -84,13 +85,14 @@ export function createExchange(host: Host, { feed, query, follow, hold }: Machin
     pong(link, epoch, ref) {
       link.send(epoch, encodePong(take(ref) as string), () => {})
     },
-    payload: (ref) => payloads.get(ref),
+    payload: (ref) => payloads[ref],
     take,
     reset() {
-      payloads.clear()
+      payloads.length = 1
+      free.length = 0
       names.clear()
       prefix = uuidPrefix(host)
     },
-    count: () => payloads.size,
+    count: () => payloads.length - 1 - free.length,
   }
 }
