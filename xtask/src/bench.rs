@@ -175,7 +175,8 @@ fn mosquitto(_: &Places) -> Result<()> {
 
 fn nchan(_: &Places) -> Result<()> {
     let there = || {
-        answers("nginx", &["-v"]) && Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").exists()
+        answers("nginx", &["-v"])
+            && Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").exists()
     };
     if !there() {
         debian(&["nginx", "libnginx-mod-nchan"])?;

@@ -38,8 +38,12 @@ pub fn run_demo(args: &DemoArgs) -> Result<()> {
     say("demo 4/4: starting");
     let key = random_key()?;
     let mut server = Server::start(&binary, args.port, &key)?;
-    let listener = TcpListener::bind(("127.0.0.1", args.page_port))
-        .with_context(|| format!("port {} for the page is taken: choose another with --page-port", args.page_port))?;
+    let listener = TcpListener::bind(("127.0.0.1", args.page_port)).with_context(|| {
+        format!(
+            "port {} for the page is taken: choose another with --page-port",
+            args.page_port
+        )
+    })?;
     let page = listener.local_addr()?;
     let relay = Relay {
         files: root().join("examples/uniapp/dist/build/h5"),
@@ -71,7 +75,11 @@ fn invitation(server: SocketAddr, page: SocketAddr) -> String {
 /// Sees that the page, the token and the push are there.
 fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
     let get = |url: String, words: &[&str]| -> Result<String> {
-        let out = Command::new("curl").args(["-sS", "--fail", "--max-time", "10"]).args(words).arg(&url).output()?;
+        let out = Command::new("curl")
+            .args(["-sS", "--fail", "--max-time", "10"])
+            .args(words)
+            .arg(&url)
+            .output()?;
         if !out.status.success() {
             bail!("curl {url}: {}", String::from_utf8_lossy(&out.stderr));
         }
@@ -79,11 +87,27 @@ fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
     };
     let html = get(format!("http://{page}/"), &[])?;
     let token = get(format!("http://{page}/api/token?u=user:6"), &[])?;
-    let form = ["-d", "to=user:6", "-d", "type=app", "-d", "event=chat1", "-d", "msg=hello"];
+    let form = [
+        "-d",
+        "to=user:6",
+        "-d",
+        "type=app",
+        "-d",
+        "event=chat1",
+        "-d",
+        "msg=hello",
+    ];
     let direct = get(format!("http://{server}/"), &form)?;
     let relayed = get(format!("http://{page}/api/push"), &form)?;
-    if !html.contains("<div id=\"app\"") || !token.contains("\"token\"") || direct != "ok" || relayed != "ok" {
-        bail!("the demo does not answer as it should: page {} bytes, token {token}, push {direct}, relayed {relayed}", html.len());
+    if !html.contains("<div id=\"app\"")
+        || !token.contains("\"token\"")
+        || direct != "ok"
+        || relayed != "ok"
+    {
+        bail!(
+            "the demo does not answer as it should: page {} bytes, token {token}, push {direct}, relayed {relayed}",
+            html.len()
+        );
     }
     println!("demo: page, token, push and relayed push answered as they should");
     Ok(())
@@ -97,15 +121,27 @@ struct Server {
 impl Server {
     fn start(binary: &std::path::Path, port: u16, key: &str) -> Result<Self> {
         let mut process = Command::new(binary)
-            .args(["serve", "--memory", "--listen", &format!("127.0.0.1:{port}")])
+            .args([
+                "serve",
+                "--memory",
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+            ])
             .env("HEARTLINE_ROLE_KEYS", format!("user={key}"))
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;
-        let mut lines = BufReader::new(process.stdout.take().context("the server has no output")?).lines();
-        let ready = lines.next().context("the server ended before it was ready: is its port taken? (--port)")??;
+        let mut lines =
+            BufReader::new(process.stdout.take().context("the server has no output")?).lines();
+        let ready = lines
+            .next()
+            .context("the server ended before it was ready: is its port taken? (--port)")??;
         println!("{ready}");
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| println!("{line}")));
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| println!("{line}"))
+        });
         let address = ready
             .split("http://")
             .nth(1)

@@ -19,7 +19,9 @@ pub fn run_all(args: &FuzzArgs) -> Result<()> {
     }
     for entry in std::fs::read_dir(crate::run::root().join("fuzz/fuzz_targets"))? {
         let path = entry?.path();
-        let Some(target) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        let Some(target) = path.file_stem().and_then(|name| name.to_str()) else {
+            continue;
+        };
         say(format!("fuzz: {target} for {} s", args.seconds));
         let limit = format!("-max_total_time={}", args.seconds);
         run(program("cargo", "fuzz")

@@ -111,18 +111,27 @@ fn system(package: &Package) -> Result<()> {
         return Ok(());
     }
     let names = package.packages.join(" ");
-    let remedy = format!("`{}` is missing ({}); install {names} and run this again", package.program, package.why);
+    let remedy = format!(
+        "`{}` is missing ({}); install {names} and run this again",
+        package.program, package.why
+    );
     if !answers("apt-get", &["--version"]) {
         bail!("{remedy}");
     }
     say(format!("installing {names} with apt-get: {}", package.why));
-    let root_prefix: &[&str] = if answers("sudo", &["--version"]) && !is_root() { &["sudo"] } else { &[] };
+    let root_prefix: &[&str] = if answers("sudo", &["--version"]) && !is_root() {
+        &["sudo"]
+    } else {
+        &[]
+    };
     let apt = |words: &[&str]| {
         let mut all = root_prefix.to_vec();
         all.push("apt-get");
         all.extend(words);
         let mut command = Command::new(all[0]);
-        command.args(&all[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(&all[1..])
+            .env("DEBIAN_FRONTEND", "noninteractive");
         run(&mut command)
     };
     apt(&["update", "-q"])?;
@@ -136,5 +145,8 @@ fn system(package: &Package) -> Result<()> {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"))
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|out| out.stdout.starts_with(b"0\n"))
 }

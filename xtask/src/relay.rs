@@ -36,12 +36,19 @@ impl Relay {
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let request = Request::read(&mut reader)?;
-        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
         let (status, kind, body) = match (request.method.as_str(), path) {
             ("POST", "/api/push") => self.push(&request)?,
             ("GET", "/api/token") => self.token(query),
             ("GET" | "HEAD", _) => self.file(path),
-            _ => ("405 Method Not Allowed", "text/plain", b"GET a page or POST /api/push".to_vec()),
+            _ => (
+                "405 Method Not Allowed",
+                "text/plain",
+                b"GET a page or POST /api/push".to_vec(),
+            ),
         };
         let mut out = &stream;
         write!(
@@ -56,7 +63,10 @@ impl Relay {
     }
 
     fn token(&self, query: &str) -> Answer {
-        let user = query.split('&').find_map(|pair| pair.strip_prefix("u=")).unwrap_or("");
+        let user = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("u="))
+            .unwrap_or("");
         let user = user.replace("%3A", ":").replace("%3a", ":");
         match user.strip_prefix("user:") {
             Some(id) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
@@ -64,7 +74,11 @@ impl Relay {
                 let body = serde_json::json!({ "u": user, "token": token });
                 ("200 OK", "application/json", body.to_string().into_bytes())
             }
-            _ => ("400 Bad Request", "text/plain", b"u must be user:ID with a plain id".to_vec()),
+            _ => (
+                "400 Bad Request",
+                "text/plain",
+                b"u must be user:ID with a plain id".to_vec(),
+            ),
         }
     }
 
@@ -80,15 +94,24 @@ impl Relay {
         server.write_all(&request.body)?;
         let mut answer = Vec::new();
         server.take(64 * 1024).read_to_end(&mut answer)?;
-        let split = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(0);
+        let split = answer
+            .windows(4)
+            .position(|bytes| bytes == b"\r\n\r\n")
+            .unwrap_or(0);
         let ok = answer.starts_with(b"HTTP/1.1 200");
         let body = answer.get(split + 4..).unwrap_or_default().to_vec();
-        Ok((if ok { "200 OK" } else { "400 Bad Request" }, "text/plain", body))
+        Ok((
+            if ok { "200 OK" } else { "400 Bad Request" },
+            "text/plain",
+            body,
+        ))
     }
 
     fn file(&self, path: &str) -> Answer {
         let wanted = Path::new(path.trim_start_matches('/'));
-        let plain = wanted.components().all(|part| matches!(part, Component::Normal(_)));
+        let plain = wanted
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
         let mut at = self.files.join(wanted);
         if at.is_dir() {
             at.push("index.html");
@@ -115,21 +138,38 @@ impl Request {
         let mut line = String::new();
         head.read_line(&mut line)?;
         let mut words = line.split_whitespace().map(str::to_owned);
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (method, target) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
         let (mut content_type, mut length) = (String::new(), 0u64);
         loop {
             line.clear();
             head.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             match name.to_ascii_lowercase().as_str() {
                 "content-type" => content_type = value.trim().to_owned(),
-                "content-length" => length = value.trim().parse().context("Content-Length is not a number")?,
+                "content-length" => {
+                    length = value
+                        .trim()
+                        .parse()
+                        .context("Content-Length is not a number")?
+                }
                 _ => {}
             }
         }
         let mut body = Vec::new();
-        reader.take(length.min(MAX_BODY_BYTES)).read_to_end(&mut body)?;
-        Ok(Self { method, target, content_type, body })
+        reader
+            .take(length.min(MAX_BODY_BYTES))
+            .read_to_end(&mut body)?;
+        Ok(Self {
+            method,
+            target,
+            content_type,
+            body,
+        })
     }
 }
 

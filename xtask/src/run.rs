@@ -16,7 +16,8 @@ pub fn root() -> PathBuf {
 
 /// Where Cargo puts what it builds.
 pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 /// Cargo, as the one that runs us.
@@ -42,7 +43,9 @@ pub fn say(text: impl std::fmt::Display) {
 /// Runs to the end with our own standard output and error.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
-    let status = command.status().with_context(|| format!("cannot start: {shown}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start: {shown}"))?;
     if !status.success() {
         bail!("failed ({status}): {shown}");
     }
@@ -53,8 +56,10 @@ pub fn run(command: &mut Command) -> Result<()> {
 pub fn run_watching(command: &mut Command, mut look: impl FnMut(&str)) -> Result<()> {
     let shown = show(command);
     let started = Instant::now();
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start: {shown}"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start: {shown}"))?;
     if let Some(out) = child.stdout.take() {
         for line in BufReader::new(out).split(b'\n') {
             let line = line.with_context(|| format!("reading the output of: {shown}"))?;
@@ -65,7 +70,10 @@ pub fn run_watching(command: &mut Command, mut look: impl FnMut(&str)) -> Result
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!("failed ({status}) after {:.0} s: {shown}", started.elapsed().as_secs_f32());
+        bail!(
+            "failed ({status}) after {:.0} s: {shown}",
+            started.elapsed().as_secs_f32()
+        );
     }
     Ok(())
 }
@@ -73,10 +81,16 @@ pub fn run_watching(command: &mut Command, mut look: impl FnMut(&str)) -> Result
 /// Runs to the end, and shows what it said only when it failed.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
     let shown = show(command);
-    let out = command.output().with_context(|| format!("cannot start: {shown}"))?;
+    let out = command
+        .output()
+        .with_context(|| format!("cannot start: {shown}"))?;
     if !out.status.success() {
         let said = [out.stdout, out.stderr].concat();
-        bail!("failed ({}): {shown}\n{}", out.status, String::from_utf8_lossy(&said));
+        bail!(
+            "failed ({}): {shown}\n{}",
+            out.status,
+            String::from_utf8_lossy(&said)
+        );
     }
     Ok(())
 }
@@ -94,5 +108,8 @@ pub fn answers(name: &str, arguments: &[&str]) -> bool {
 
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

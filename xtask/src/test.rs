@@ -22,25 +22,44 @@ pub fn run_all(args: &TestArgs) -> Result<()> {
     let mut counts = Counts::default();
     let mut took = Vec::new();
     if args.only.as_deref() == Some("list") {
-        STEPS.iter().for_each(|step| println!("{:<12} {}", step.name, step.what));
+        STEPS
+            .iter()
+            .for_each(|step| println!("{:<12} {}", step.name, step.what));
         return Ok(());
     }
     for step in STEPS {
-        if args.only.as_ref().is_some_and(|only| !step.name.contains(only.as_str())) {
+        if args
+            .only
+            .as_ref()
+            .is_some_and(|only| !step.name.contains(only.as_str()))
+        {
             continue;
         }
         say(format!("{}: {}", step.name, step.what));
         let begun = Instant::now();
         let result = (step.run)(&mut counts);
-        took.push(format!("{:<12} {:>5.0} s", step.name, begun.elapsed().as_secs_f32()));
+        took.push(format!(
+            "{:<12} {:>5.0} s",
+            step.name,
+            begun.elapsed().as_secs_f32()
+        ));
         if let Err(error) = result {
-            println!("\n{}\n\nstopped at step `{}`: {error:#}", took.join("\n"), step.name);
+            println!(
+                "\n{}\n\nstopped at step `{}`: {error:#}",
+                took.join("\n"),
+                step.name
+            );
             counts.failed = counts.failed.max(1);
             counts.close();
             std::process::exit(1);
         }
     }
-    println!("\n{}\n{:<12} {:>5.0} s\n", took.join("\n"), "all", started.elapsed().as_secs_f32());
+    println!(
+        "\n{}\n{:<12} {:>5.0} s\n",
+        took.join("\n"),
+        "all",
+        started.elapsed().as_secs_f32()
+    );
     counts.close();
     if counts.passed == 0 && args.only.is_none() {
         anyhow::bail!("no test was counted: the runners' closing lines have changed");
@@ -55,27 +74,89 @@ struct Step {
 }
 
 const STEPS: &[Step] = &[
-    Step { name: "tools", what: "what the tests need", run: |_| needs::for_tests() },
-    Step { name: "fmt", what: "formatting", run: |_| run(cargo().args(["fmt", "--all", "--check"])) },
-    Step { name: "clippy", what: "lints, warnings are errors", run: |_| clippy() },
-    Step { name: "docs", what: "documentation, warnings are errors", run: |_| docs() },
-    Step { name: "rust", what: "unit, story and property tests of the workspace", run: rust_tests },
-    Step { name: "autobahn", what: "Autobahn's WebSocket cases, sections 1 to 7 and 10", run: conformance },
-    Step { name: "fuzz-build", what: "the fuzz targets compile", run: |_| fuzz_build() },
-    Step { name: "whole", what: "the wasm crate with all its features, in Node", run: whole_wasm },
-    Step { name: "npm", what: "wasm, its gates, and the npm package", run: |_| npm::run() },
-    Step { name: "size", what: "the client's size against its budget", run: |_| size::run() },
-    Step { name: "shim", what: "TypeScript: types, unit, trap, loader and packaging tests", run: shim_tests },
-    Step { name: "e2e", what: "the shipped server, black box: classic, adversarial, Redis", run: server_e2e },
-    Step { name: "browser", what: "uni-app in Chromium and as mp-weixin, PHP, against the server", run: browser_e2e },
+    Step {
+        name: "tools",
+        what: "what the tests need",
+        run: |_| needs::for_tests(),
+    },
+    Step {
+        name: "fmt",
+        what: "formatting",
+        run: |_| run(cargo().args(["fmt", "--all", "--check"])),
+    },
+    Step {
+        name: "clippy",
+        what: "lints, warnings are errors",
+        run: |_| clippy(),
+    },
+    Step {
+        name: "docs",
+        what: "documentation, warnings are errors",
+        run: |_| docs(),
+    },
+    Step {
+        name: "rust",
+        what: "unit, story and property tests of the workspace",
+        run: rust_tests,
+    },
+    Step {
+        name: "autobahn",
+        what: "Autobahn's WebSocket cases, sections 1 to 7 and 10",
+        run: conformance,
+    },
+    Step {
+        name: "fuzz-build",
+        what: "the fuzz targets compile",
+        run: |_| fuzz_build(),
+    },
+    Step {
+        name: "whole",
+        what: "the wasm crate with all its features, in Node",
+        run: whole_wasm,
+    },
+    Step {
+        name: "npm",
+        what: "wasm, its gates, and the npm package",
+        run: |_| npm::run(),
+    },
+    Step {
+        name: "size",
+        what: "the client's size against its budget",
+        run: |_| size::run(),
+    },
+    Step {
+        name: "shim",
+        what: "TypeScript: types, unit, trap, loader and packaging tests",
+        run: shim_tests,
+    },
+    Step {
+        name: "e2e",
+        what: "the shipped server, black box: classic, adversarial, Redis",
+        run: server_e2e,
+    },
+    Step {
+        name: "browser",
+        what: "uni-app in Chromium and as mp-weixin, PHP, against the server",
+        run: browser_e2e,
+    },
 ];
 
 fn clippy() -> Result<()> {
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+    run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 fn docs() -> Result<()> {
-    run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run(cargo()
+        .args(["doc", "--workspace", "--no-deps", "--quiet"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn rust_tests(counts: &mut Counts) -> Result<()> {
@@ -99,12 +180,18 @@ fn fuzz_build() -> Result<()> {
 }
 
 fn shim_tests(counts: &mut Counts) -> Result<()> {
-    counts.watch(program("npm", "js-shim").arg("test").env("HEARTLINE_SERVER_BIN", server_binary()?))
+    counts.watch(
+        program("npm", "js-shim")
+            .arg("test")
+            .env("HEARTLINE_SERVER_BIN", server_binary()?),
+    )
 }
 
 fn server_e2e(counts: &mut Counts) -> Result<()> {
     let mut command = cargo();
-    command.args(["test", "--package", "heartline-e2e"]).env("HEARTLINE_SERVER_BIN", server_binary()?);
+    command
+        .args(["test", "--package", "heartline-e2e"])
+        .env("HEARTLINE_SERVER_BIN", server_binary()?);
     counts.watch(&mut command)
 }
 
@@ -112,14 +199,28 @@ fn browser_e2e(counts: &mut Counts) -> Result<()> {
     let binary = server_binary()?;
     needs::npm_ci("examples/uniapp")?;
     needs::npm_ci("e2e/browser")?;
-    counts.watch(program("npm", "e2e/browser").arg("test").env("HEARTLINE_SERVER_BIN", binary))
+    counts.watch(
+        program("npm", "e2e/browser")
+            .arg("test")
+            .env("HEARTLINE_SERVER_BIN", binary),
+    )
 }
 
 /// The server as shipped; built on first use.
 pub fn server_binary() -> Result<std::path::PathBuf> {
-    run(cargo().args(["build", "--release", "--quiet", "--package", "heartline-server"]))?;
-    let binary = target_dir().join("release").join(format!("heartline-server{}", std::env::consts::EXE_SUFFIX));
-    binary.canonicalize().with_context(|| format!("the build left no {}", binary.display()))
+    run(cargo().args([
+        "build",
+        "--release",
+        "--quiet",
+        "--package",
+        "heartline-server",
+    ]))?;
+    let binary = target_dir()
+        .join("release")
+        .join(format!("heartline-server{}", std::env::consts::EXE_SUFFIX));
+    binary
+        .canonicalize()
+        .with_context(|| format!("the build left no {}", binary.display()))
 }
 
 /// What the runners' closing lines said, added up.
@@ -141,8 +242,12 @@ impl Counts {
         if let Some(rest) = line.strip_prefix("test result: ") {
             for part in rest.split(['.', ';']) {
                 let mut words = part.split_whitespace();
-                let (Some(number), Some(what)) = (words.next(), words.next()) else { continue };
-                let Ok(number) = number.parse::<u64>() else { continue };
+                let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                    continue;
+                };
+                let Ok(number) = number.parse::<u64>() else {
+                    continue;
+                };
                 self.add(what, number);
             }
         } else if let Some(rest) = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ ")) {
@@ -165,7 +270,10 @@ impl Counts {
     }
 
     fn close(&self) {
-        println!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
+        println!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        );
     }
 }
 

@@ -620,7 +620,7 @@ impl World {
         assert!(sizes.pool_slots <= 2 * max_requests + 64);
         assert!(sizes.pool_deadlines <= 2 * max_requests + 64);
         assert!(sizes.outbox_entries <= config.outbox_max_entries as usize);
-        assert!(sizes.outbox_bytes <= config.outbox_max_bytes.into());
+        assert!(sizes.outbox_bytes <= config.outbox_max_bytes);
         assert!(sizes.listeners <= config.max_listeners as usize);
         assert!(sizes.event_names <= config.max_event_names as usize);
         let unsettled = self.requests.values().filter(|r| !r.settled).count();

@@ -59,12 +59,7 @@ fn signatures(types: &str) -> Result<Vec<(String, String)>> {
         .lines()
         .filter_map(|line| line.strip_prefix("export function "));
     let found: Vec<_> = lines
-        .filter_map(|line| {
-            Some((
-                line.split_once('(')?.0.to_owned(),
-                line.to_owned(),
-            ))
-        })
+        .filter_map(|line| Some((line.split_once('(')?.0.to_owned(), line.to_owned())))
         .collect();
     if found.is_empty() {
         bail!("wasm-bindgen wrote no functions into the .d.ts");
@@ -88,9 +83,10 @@ function passStringToWasm0(text, malloc) {
 ";
 
 fn with_own_strings(body: &str) -> Result<String> {
-    let (Some(begin), Some(end)) =
-        (body.find("let cachedUint8ArrayMemory0"), body.find("let WASM_VECTOR_LEN"))
-    else {
+    let (Some(begin), Some(end)) = (
+        body.find("let cachedUint8ArrayMemory0"),
+        body.find("let WASM_VECTOR_LEN"),
+    ) else {
         bail!("the glue no longer passes strings as it did: look at what wasm-bindgen writes now")
     };
     let out = format!("{}{PASS_STRING}{}", &body[..begin], &body[end..]);

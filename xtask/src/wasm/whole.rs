@@ -12,15 +12,28 @@ pub fn test(look: impl FnMut(&str)) -> Result<()> {
     needs::node()?;
     needs::rust_target(TARGET)?;
     say("wasm: the crate with all its features, in Node");
-    run(cargo().args(["build", "--quiet", "--package", "heartline-client-wasm", "--target", TARGET]))?;
-    let module = target_dir().join(TARGET).join("debug/heartline_client_wasm.wasm");
+    run(cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "heartline-client-wasm",
+        "--target",
+        TARGET,
+    ]))?;
+    let module = target_dir()
+        .join(TARGET)
+        .join("debug/heartline_client_wasm.wasm");
     let folder = root().join("target/wasm/whole");
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name("heartline");
-    let generated = bindgen.nodejs(true).and_then(|bindgen| bindgen.typescript(false).generate(&folder));
+    let generated = bindgen
+        .nodejs(true)
+        .and_then(|bindgen| bindgen.typescript(false).generate(&folder));
     generated.context("wasm-bindgen")?;
     let mut command = program("node", ".");
-    command.args(["--test", "client-wasm/tests/whole.test.mjs"]).env("HEARTLINE_WHOLE", folder.join("heartline.js"));
+    command
+        .args(["--test", "client-wasm/tests/whole.test.mjs"])
+        .env("HEARTLINE_WHOLE", folder.join("heartline.js"));
     run_watching(&mut command, look)
 }
 
