@@ -4,6 +4,7 @@
 //! - `line` – a socket or none: dial, loss, wait, park, close; the platform's signals
 //! - `login` – one login in flight, again after refusal, user switch
 //! - `heartbeat` – pings both ways, dead links, probes
+//! - `passage` – of time: what is due rings, and the machine's clock is set back before it is used up
 //! - `requests` – accept, send, queue, settle
 //! - `frames` – what arrives, and who hears it
 //!
@@ -16,6 +17,7 @@ mod frames;
 mod heartbeat;
 mod line;
 mod login;
+mod passage;
 mod requests;
 mod sizes;
 
@@ -29,7 +31,7 @@ use crate::{
     pool::Pool,
     rng::Rng,
     router::Router,
-    timers::{Timer, Timers},
+    timers::Timers,
 };
 use heartbeat::Ping;
 use login::Login;
@@ -228,39 +230,6 @@ impl Client {
         }
     }
 
-    /// Rings what is due. One pass is enough: whatever rings sets timers in the future only.
-    fn ring(&mut self) {
-        for timer in Timer::ALL {
-            if self.timers.ring(timer, self.now()) {
-                match timer {
-                    Timer::Dial => self.dial_timed_out(),
-                    Timer::Reconnect => self.dial(),
-                    Timer::Login => self.login_timed_out(),
-                    Timer::LoginRetry => self.begin_login(),
-                    Timer::Heartbeat => self.beat(),
-                    Timer::Grace => self.found_dead(),
-                    Timer::Stable => self.attempt = 0,
-                }
-            }
-        }
-        self.expire_requests();
-    }
-
-    /// Sets the machine's clock back before it is used up, which takes days; every instant goes along.
-    fn rebase(&mut self) {
-        if let Some(by) = self.clock.rebase() {
-            self.timers.rebase(by);
-            self.pool.rebase(by);
-            self.login.not_before = self.login.not_before.rebased(by);
-            self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
-        }
-    }
-
-    /// In the machine's own time, or [`NEVER`].
-    fn next_deadline(&self) -> Moment {
-        self.timers.next().0.min(self.pool.next_deadline())
-    }
-
     fn is_open(&self, epoch: Epoch) -> bool {
         epoch == self.epoch && self.phase.is_open()
     }
@@ -275,14 +244,6 @@ impl Client {
             self.phase = phase;
             self.event(ClientEvent::Phase(phase));
         }
-    }
-
-    fn now(&self) -> Moment {
-        self.clock.now()
-    }
-
-    fn set(&mut self, timer: Timer, after_ms: u32) {
-        self.timers.set(timer, self.now().after(after_ms));
     }
 
     fn allocate_id(&mut self) -> RequestId {

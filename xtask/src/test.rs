@@ -161,7 +161,13 @@ fn docs() -> Result<()> {
 
 fn rust_tests(counts: &mut Counts) -> Result<()> {
     let mut command = cargo();
-    command.args(["test", "--workspace", "--exclude", "heartline-e2e"]);
+    command.args([
+        "test",
+        "--no-fail-fast",
+        "--workspace",
+        "--exclude",
+        "heartline-e2e",
+    ]);
     counts.watch(&mut command)
 }
 

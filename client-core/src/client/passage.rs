@@ -1,0 +1,47 @@
+//! The passage of time: what is due rings, what is due next, and the clock is set back before it is used up.
+
+use super::Client;
+use crate::{clock::Moment, timers::Timer};
+
+impl Client {
+    /// Rings what is due. One pass is enough: whatever rings sets timers in the future only.
+    pub(super) fn ring(&mut self) {
+        for timer in Timer::ALL {
+            if self.timers.ring(timer, self.now()) {
+                match timer {
+                    Timer::Dial => self.dial_timed_out(),
+                    Timer::Reconnect => self.dial(),
+                    Timer::Login => self.login_timed_out(),
+                    Timer::LoginRetry => self.begin_login(),
+                    Timer::Heartbeat => self.beat(),
+                    Timer::Grace => self.found_dead(),
+                    Timer::Stable => self.attempt = 0,
+                }
+            }
+        }
+        self.expire_requests();
+    }
+
+    /// Sets the machine's clock back before it is used up, which takes days; every instant goes along.
+    pub(super) fn rebase(&mut self) {
+        if let Some(by) = self.clock.rebase() {
+            self.timers.rebase(by);
+            self.pool.rebase(by);
+            self.login.not_before = self.login.not_before.rebased(by);
+            self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
+        }
+    }
+
+    /// In the machine's own time, or [`NEVER`].
+    pub(super) fn next_deadline(&self) -> Moment {
+        self.timers.next().0.min(self.pool.next_deadline())
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    pub(super) fn set(&mut self, timer: Timer, after_ms: u32) {
+        self.timers.set(timer, self.now().after(after_ms));
+    }
+}
