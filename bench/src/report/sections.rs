@@ -34,11 +34,12 @@ impl Report {
             "---:|".repeat(sizes.len())
         ));
         for memory in all {
-            let cells: Vec<String> = memory
+            let mut cells: Vec<String> = memory
                 .points
                 .iter()
                 .map(|point| format!(" {:.0} |", point.1))
                 .collect();
+            cells.resize(sizes.len(), " – |".into());
             let after = memory
                 .after_traffic
                 .map_or("–".into(), |after| format!("{after:.0}"));
