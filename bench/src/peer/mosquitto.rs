@@ -30,8 +30,9 @@ impl Peer for Mosquitto {
     }
 
     fn login(&self, connection: u32, user: u32) -> Vec<Step> {
+        // Two of one name would end each other, so the name holds both.
         let mut connect = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0];
-        connect.extend(text(&format!("c{connection}")));
+        connect.extend(text(&format!("c{connection}-{user}")));
         let mut subscribe = vec![0, 1];
         subscribe.extend(text(&format!("user/{user}")));
         subscribe.push(0);
