@@ -4,6 +4,8 @@
  */
 import { createHeartline, detectHost, HeartlineError } from './index'
 import type { HeartlineClient, HeartlineOptions, Host } from './index'
+// At hand, not fetched: a classic page names no wasm, and uni-app's H5 build cannot fetch chunks of packages.
+import * as javascriptBuild from '../../pkg/heartline_wasm2js.js'
 import { readSession, signatureOf, type Jwt, type Session } from '../compat/session'
 
 export type { Jwt, Session } from '../compat/session'
@@ -94,7 +96,7 @@ export class UniSocketPromise {
       return { send: (_text, done) => done('not-sent'), close() {} }
     }
     const client = createHeartline(
-      Object.assign({}, config.client, {
+      Object.assign({ wasm: javascriptBuild }, config.client, {
         url: () => config.url,
         host,
         debug: config.debug,

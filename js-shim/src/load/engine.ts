@@ -2,8 +2,16 @@
 import { glue, type Glue } from '../../pkg/heartline_glue.js'
 import { encodeUtf8 } from '../utf8'
 
-/** Where the module is; `false`, or nothing, means the JavaScript build. */
-export type Source = string | ArrayBuffer | Uint8Array | false | undefined
+/** Where the module is, or what it is; `false`, or nothing, means the JavaScript build, to be fetched. */
+export type Source = Bytes | JavaScriptBuild | false | undefined
+
+/** A module's bytes, or where they are. */
+export type Bytes = string | ArrayBuffer | Uint8Array
+
+/** The core as JavaScript, already at hand. */
+export interface JavaScriptBuild {
+  instantiate(imports: Imports): unknown
+}
 
 export type Emit = (instance: number, kind: number, a: number, b: number, c: number) => void
 

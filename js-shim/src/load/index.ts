@@ -3,7 +3,7 @@
  * standard one, or else the same core as JavaScript. A loader that fails, or never answers, hands over to the last.
  */
 import type { Host } from '../types'
-import { bind, type Emit, type Engine, type Imports, type Source } from './engine'
+import { bind, type Bytes, type Emit, type Engine, type Imports, type JavaScriptBuild, type Source } from './engine'
 import { miniWebAssembly } from './mini'
 import { instantiateBytes } from './web'
 
@@ -22,10 +22,12 @@ export function loadEngine(
   const javascript = () =>
     import('../../pkg/heartline_wasm2js.js').then(({ instantiate }) => bind('js', emit, instantiate))
   if (!source) return javascript()
+  const { instantiate: atHand } = source as JavaScriptBuild
+  if (atHand) return bind('js', emit, atHand)
   const mini = typeof source === 'string' && miniWebAssembly()
   const name = mini ? mini.name : 'wasm'
   const instantiate = (imports: Imports) =>
-    mini ? mini.api.instantiate(source as string, imports) : instantiateBytes(source, imports)
+    mini ? mini.api.instantiate(source as string, imports) : instantiateBytes(source as Bytes, imports)
   return new Promise<Engine>((resolve, reject) => {
     const cancel = host.setTimer(LOAD_LIMIT_MS, () => reject(new Error('not loaded in time')))
     const loaded = bind(name, emit, instantiate)
