@@ -15,6 +15,12 @@ struct Package {
     why: &'static str,
 }
 
+const CURL: Package = Package {
+    program: "curl",
+    probe: &["--version"],
+    packages: &["curl"],
+    why: "the demo is pushed to as its users do",
+};
 const REDIS: Package = Package {
     program: "redis-server",
     probe: &["--version"],
@@ -46,7 +52,7 @@ const PYTHON: Package = Package {
 pub fn for_tests() -> Result<()> {
     say("tools: looking for what the tests need");
     rust_components(&["rustfmt", "clippy"])?;
-    for package in [&REDIS, &PHP, &CHROMIUM] {
+    for package in [&CURL, &REDIS, &PHP, &CHROMIUM] {
         system(package)?;
     }
     node()

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::demo::{self, DemoArgs};
 use crate::run::{cargo, program, run, run_watching, say, target_dir};
 use crate::{autobahn, needs, npm, size, wasm};
 
@@ -139,6 +140,11 @@ const STEPS: &[Step] = &[
         what: "uni-app in Chromium and as mp-weixin, PHP, against the server",
         run: browser_e2e,
     },
+    Step {
+        name: "demo",
+        what: "the README's demo starts, and answers a push from the shell",
+        run: demo_answers,
+    },
 ];
 
 fn clippy() -> Result<()> {
@@ -210,6 +216,16 @@ fn browser_e2e(counts: &mut Counts) -> Result<()> {
             .arg("test")
             .env("HEARTLINE_SERVER_BIN", binary),
     )
+}
+
+fn demo_answers(counts: &mut Counts) -> Result<()> {
+    demo::run_demo(&DemoArgs {
+        port: 0,
+        page_port: 0,
+        check: true,
+    })?;
+    counts.passed += 1;
+    Ok(())
 }
 
 /// The server as shipped; built on first use.
