@@ -18,6 +18,11 @@ async fn a_thousand_clients() {
             server
                 .builder()
                 .credentials(format!("user:{n}"), "t")
+                // The scripted server takes them one after another, which may last.
+                .configure(|config| {
+                    config.dial_timeout_ms = 120_000;
+                    config.login_timeout_ms = 120_000;
+                })
                 .connect()
                 .expect("a client")
         })
@@ -78,9 +83,15 @@ async fn a_thousand_clients() {
 
 /// Every client's socket, logged in, with the client's number.
 async fn accept_all(server: &Server) -> Vec<(usize, Peer)> {
-    let mut peers = Vec::new();
+    // All are taken from the listener's queue first: it is shorter than the crowd, and whoever finds it full tries
+    // again only after seconds.
+    let mut arrived = Vec::new();
     for _ in 0..CLIENTS {
-        let mut peer = server.accept().await;
+        arrived.push(server.accept_tcp().await);
+    }
+    let mut peers = Vec::new();
+    for tcp in arrived {
+        let mut peer = server.greet(tcp).await;
         let login = peer.expect("login").await;
         peer.grant(&login).await;
         let user = login.data["u"].as_str().expect("a text");

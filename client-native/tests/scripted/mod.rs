@@ -89,7 +89,11 @@ impl Server {
 
     /// The next WebSocket.
     pub async fn accept(&self) -> Peer {
-        let tcp = self.accept_tcp().await;
+        self.greet(self.accept_tcp().await).await
+    }
+
+    /// The handshake with a connection that was accepted.
+    pub async fn greet(&self, tcp: TcpStream) -> Peer {
         let stream: Box<dyn Stream> = match &self.tls {
             Some(tls) => Box::new(soon("TLS", tls.accept(tcp)).await.expect("TLS")),
             None => Box::new(tcp),
