@@ -1,5 +1,6 @@
 // The shipped CommonJS bundle on an engine as bare as old phones have: no WebAssembly but the platform's path-only
 // one, no TextDecoder, URL, crypto, performance, queueMicrotask, globalThis, BigInt, and no code generation.
+import { setTimeout as breath } from 'node:timers/promises'
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import vm from 'node:vm'
@@ -91,8 +92,9 @@ async function story(t, world, options, engine) {
   line.listen('fallback', ({ loader }) => news.push(`fallback from ${loader}`))
   line.start()
   line.loaded.then(() => news.push('loaded'))
-  for (let i = 0; i < 200 && !news.includes('loaded'); i++) await fake.advance(1)
-  assert.ok(news.includes('loaded'), 'the core is there within 200 ms')
+  // The engine compiles on threads of its own, in real time, which a busy machine stretches.
+  for (const end = performance.now() + 10_000; performance.now() < end && !news.includes('loaded'); await breath(1)) await fake.advance(1)
+  assert.ok(news.includes('loaded'), 'the core is there within 10 s')
   await fake.advance(500)
   assert.equal(line.engine, engine)
   assert.equal(line.isLogin, true)
