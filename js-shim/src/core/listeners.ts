@@ -1,13 +1,18 @@
 /** The app's callbacks on pushes. The core decides who hears what; this table knows whom its numbers mean. */
+import { nothing } from '../socket/task'
 import { In } from './codes'
 import type { Machine } from './machine'
 import type { Listener } from './options'
 
-interface Entry {
-  pattern: string
+/** One callback. */
+export interface Hearer {
   fn: Listener
+  readonly once: boolean
+}
+
+interface Entry extends Hearer {
+  pattern: string
   replace: boolean
-  once: boolean
   /** The core's number; 0: not told yet. */
   id: number
 }
@@ -19,7 +24,8 @@ export interface Listeners {
   /** Tells a fresh core every listener, in their order. What it does not take goes to `refused`. */
   tellAll(refused: (error: unknown) => void): void
   /** Whom to call; undefined when it was removed since the core decided. */
-  take(id: number): Listener | undefined
+  find(id: number): Hearer | undefined
+  remove(hearer: Hearer): void
   count(): number
 }
 
@@ -40,7 +46,10 @@ export function createListeners({ query, feed }: Machine): Listeners {
     byId.set(id, entry)
   }
 
-  const remove = (entry: Entry) => {
+  const remove: Listeners['remove'] = (hearer) => {
+    const entry = hearer as Entry
+    // Whoever still remembers the entry keeps nothing of the page alive.
+    entry.fn = nothing
     if (entries.delete(entry) && byId.delete(entry.id)) feed(In.UNLISTEN, entry.id)
   }
 
@@ -58,6 +67,7 @@ export function createListeners({ query, feed }: Machine): Listeners {
       return () => remove(entry)
     },
     off,
+    remove,
     tellAll(refused) {
       byId.clear()
       entries.forEach((entry) => {
@@ -68,11 +78,7 @@ export function createListeners({ query, feed }: Machine): Listeners {
         }
       })
     },
-    take(id) {
-      const entry = byId.get(id)
-      if (entry && entry.once) remove(entry)
-      return entry && entry.fn
-    },
+    find: (id) => byId.get(id),
     count: () => entries.size,
   }
 }

@@ -28,17 +28,25 @@ pub fn fit(bound: &Bound, names: &Names) -> Result<Glue> {
         );
         body = body.replace(old, new);
     }
-    let body = shorten(&with_own_strings(&body)?, &names.exports);
+    let (body, direct) = without_wrappers(&with_own_strings(&body)?);
+    let body = shorten(&body, &names.exports);
 
     let imports: Vec<_> = names
         .imports
         .iter()
         .map(|(old, new)| format!("{new}: {old}"))
         .collect();
-    let calls: Vec<_> = signatures.iter().map(|(name, _)| name.as_str()).collect();
+    let calls: Vec<_> = signatures
+        .iter()
+        .map(|(name, _)| match direct.contains(name) {
+            true => format!("{name}: wasm.{}", renamed(name, &names.exports)),
+            false => name.clone(),
+        })
+        .collect();
     let javascript = format!(
-        "{HEADER}export function glue(host) {{\n{body}\nreturn {{ \
-         imports: {{ {}: {{ {} }} }}, set: __wbg_set_wasm, {} }};\n}}\n",
+        "{HEADER}export function glue(host) {{\n{body}\nreturn {{\n\
+         imports: {{ {}: {{ {} }} }},\n\
+         calls(exports) {{\n__wbg_set_wasm(exports);\nreturn {{ {} }};\n}} }};\n}}\n",
         names.module,
         imports.join(", "),
         calls.join(", "),
@@ -99,6 +107,43 @@ fn with_own_strings(body: &str) -> Result<String> {
     Ok(out)
 }
 
+/// Takes out the functions that only hand numbers on, and names them: the module's own export will do, and spares each
+/// message a call.
+fn without_wrappers(body: &str) -> (String, Vec<String>) {
+    let mut out = String::with_capacity(body.len());
+    let mut direct = Vec::new();
+    let mut rest = body;
+    while let Some(at) = rest.find("function ") {
+        let (before, from) = rest.split_at(at);
+        let to = from.find("\n}").map_or(from.len(), |at| at + 2);
+        let (function, after) = from.split_at(to);
+        out.push_str(before);
+        match wrapped(function) {
+            Some(name) => direct.push(name.to_owned()),
+            None => out.push_str(function),
+        }
+        rest = after;
+    }
+    (out + rest, direct)
+}
+
+/// The name of a function that does nothing but call the export of its name with its own arguments.
+fn wrapped(function: &str) -> Option<&str> {
+    let (name, rest) = function.strip_prefix("function ")?.split_once('(')?;
+    let (arguments, body) = rest.split_once(") {")?;
+    let call = format!("wasm.{name}({arguments});");
+    let lines: Vec<_> = body.trim_end_matches('}').split_whitespace().collect();
+    let body = lines.join(" ");
+    (body == call || body == format!("const ret = {call} return ret;")).then_some(name)
+}
+
+fn renamed<'a>(name: &'a str, exports: &'a [(String, String)]) -> &'a str {
+    exports
+        .iter()
+        .find(|(old, _)| old == name)
+        .map_or(name, |(_, new)| new.as_str())
+}
+
 /// Follows the module's new export names, wherever the glue says `wasm.NAME`.
 fn shorten(body: &str, exports: &[(String, String)]) -> String {
     let mut out = String::with_capacity(body.len());
@@ -107,10 +152,7 @@ fn shorten(body: &str, exports: &[(String, String)]) -> String {
         let (before, after) = rest.split_at(at);
         let name_length = after[5..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
         let (name, tail) = after[5..].split_at(name_length.unwrap_or(after.len() - 5));
-        let new = exports
-            .iter()
-            .find(|(old, _)| old == name)
-            .map_or(name, |(_, new)| new.as_str());
+        let new = renamed(name, exports);
         out.push_str(before);
         out.push_str("wasm.");
         out.push_str(new);
@@ -143,10 +185,15 @@ export interface GlueHost {
   encode(text: string): Uint8Array;
 }
 
-/** The client's calls, and what a loader needs. */
+/** What a loader needs. */
 export interface Glue {
   readonly imports: Record<string, Record<string, Function>>;
-  set(exports: unknown): void;
+  /** Makes the client's calls of the module's exports. */
+  calls(exports: unknown): Calls;
+}
+
+/** The client's calls. */
+export interface Calls {
   /* calls */
 }
 
