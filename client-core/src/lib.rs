@@ -90,4 +90,4 @@ pub use input::{ApiMisuse, Incoming, Input, ListenMode, RequestOptions, SendOutc
 pub use output::{ClientEvent, CloseReason, DropReason, NotSent, Outgoing, Output, RequestError};
 pub use phase::{Phase, WaitReason};
 pub use router::MAX_EVENT_NAME_BYTES;
-pub use time::{Epoch, EventId, ListenerId, Millis, PayloadRef, RequestId};
+pub use time::{Epoch, EventId, ListenerId, Millis, PayloadRef, RequestId, Ticks};

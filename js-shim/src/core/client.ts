@@ -284,7 +284,7 @@ const PHASES: Array<ClientState['phase']> = [
   'closed',
 ]
 
-/** The boundary says "none" as the largest number of 32 bits. */
+/** The boundary says "none" as -1. */
 function known(number: number): number | undefined {
-  return number === 0xffffffff || number < 0 ? undefined : number
+  return number < 0 ? undefined : number
 }

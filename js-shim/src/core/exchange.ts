@@ -2,6 +2,7 @@
  * The frames of one client: what comes in is fed to the core by numbers, what the core decides to send becomes text. Keeps
  * what the numbers stand for: payloads, event names, and the uuids' prefix.
  */
+import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 import type { Link } from './link'
@@ -25,7 +26,7 @@ export interface Exchange {
   count(): number
 }
 
-export function createExchange(host: Host, { feed, push, query, follow, hold }: Machine): Exchange {
+export function createExchange(host: Host, { feed, push, query, feedBy }: Machine): Exchange {
   /** The payloads by number, from 1. A number is used again once its payload was taken. */
   const payloads: unknown[] = [undefined]
   const free: number[] = []
@@ -40,9 +41,12 @@ export function createExchange(host: Host, { feed, push, query, follow, hold }: 
 
   /** The way of an event that is met for the first time; undefined when the core's table is full. */
   const newRoute = (name: string) => {
-    const event = query((core, id) => core.intern(id, name))
+    const event = query((core, id) => {
+      core.text(name)
+      return core.intern(id)
+    })
     if (event === undefined || event < 0) return undefined
-    const route: Route = { event, listener: NONE, hearer: undefined, told: NONE }
+    const route: Route = { event, hearers: undefined, told: NONE }
     routes.set(name, route)
     return route
   }
@@ -59,7 +63,10 @@ export function createExchange(host: Host, { feed, push, query, follow, hold }: 
       const route = routes.get(event) || newRoute(event)
       if (!route) {
         const body = keep(message)
-        hold(() => follow(query((core, id, now) => core.named_push(id, now, epoch, body, event))))
+        feedBy((core, id, now) => {
+          core.text(event)
+          return core.named_push(id, now, epoch, body)
+        })
       } else if (!push(epoch, route, message)) feed(In.PUSH, epoch, route.event, keep(message))
     },
     reply(epoch, uuid, ok, body) {
@@ -86,7 +93,7 @@ export function createExchange(host: Host, { feed, push, query, follow, hold }: 
       })
     },
     pong(link, epoch, ref) {
-      link.send(epoch, encodePong(take(ref) as string), () => {})
+      link.send(epoch, encodePong(take(ref) as string), nothing)
     },
     payload: (ref) => payloads[ref],
     take,

@@ -12,7 +12,6 @@ export interface Hearer {
 
 interface Entry extends Hearer {
   pattern: string
-  replace: boolean
   /** The core's number; 0: not told yet. */
   id: number
 }
@@ -34,8 +33,11 @@ export function createListeners({ query, feed }: Machine): Listeners {
   const byId = new Map<number, Entry>()
 
   const tell = (entry: Entry) => {
-    const { pattern, replace } = entry
-    const id = query((core, client, now) => core.listen(client, now, replace, pattern))
+    const { pattern } = entry
+    const id = query((core, client, now) => {
+      core.text(pattern)
+      return core.listen(client, now)
+    })
     if (id === undefined) return
     // An empty or endless pattern, or too many listeners: the core says so by a negative number.
     if (id < 0) {
@@ -60,7 +62,7 @@ export function createListeners({ query, feed }: Machine): Listeners {
 
   return {
     add(pattern, fn, replace, once) {
-      const entry: Entry = { pattern, fn, replace, once, id: 0 }
+      const entry: Entry = { pattern, fn, once, id: 0 }
       if (replace) off(pattern)
       entries.add(entry)
       tell(entry)

@@ -27,10 +27,8 @@ export interface MachineOwner {
 export interface Route {
   /** The core's number of the event. */
   readonly event: number
-  /** What the core answered last: the one listener, 0 for nobody, or negative. */
-  listener: number
-  /** Whom that means. */
-  hearer: Hearer | undefined
+  /** What the core answered last: whom to call; undefined when it is not that simple. */
+  hearers: Hearer[] | undefined
   /** What the core had been told by then. */
   told: number
 }
@@ -44,13 +42,13 @@ export interface Machine {
   feed(kind: In, a?: number, b?: number, c?: number, d?: number): void
   /**
    * The quick way of a push: no time is asked, nothing is queued, the message stays here. False when it was not taken,
-   * because something must come before it or several listeners hear it: feed it then.
+   * because something must come before it: feed it then.
    */
   push(epoch: number, route: Route, message: unknown): boolean
   /** Any other call of the core; undefined when there is none, or it trapped. */
   query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
-  /** What `feed` and its kin answered: a deadline, or a negative code of misuse, which changes nothing. */
-  follow(answer: number | undefined): void
+  /** Feeds by another call of the core than `feed`, which answers alike. */
+  feedBy(work: (core: Engine['core'], id: number, now: number) => number): void
   /** Does `work` first and acts on the outputs afterwards. */
   hold(work: () => void): void
   /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
@@ -59,8 +57,8 @@ export interface Machine {
   unload(): void
 }
 
-/** Seeds lie below this; the core cuts off the fraction. */
-const MAX_SEED = 1e15
+/** How many seeds there are; the boundary cuts off the fraction. */
+const SEEDS = 0x100000000
 
 /** Numbers per output in the queue. */
 const STRIDE = 4
@@ -88,11 +86,11 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
       queue = outputs
       engine = loaded
       const made = query((core) => {
-        options(core.option)
-        return core.create(Math.random() * MAX_SEED, host.now())
+        id = core.create(Math.random() * SEEDS, host.now())
+        options((key, value) => core.option(id, key, value))
+        return true
       })
-      if (made === undefined) return
-      id = made
+      if (!made) return
       owner.ready(loaded)
     }, owner.failed)
   }
@@ -102,11 +100,25 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     told++
     // Not through `query`: this is the path of every message.
     try {
-      follow(engine.core.feed(id, kind, host.now(), a, b, c, d))
+      const now = host.now()
+      follow(now, engine.core.feed(id, kind, now, a, b, c, d))
     } catch (error) {
       fail(error)
     }
     drain()
+  }
+
+  const ask = (epoch: number, route: Route) => {
+    const taken = engine!.core.push(id, epoch, route.event) >= 0
+    // Nothing else waits in the queue while we are not busy.
+    const hearers: Hearer[] = []
+    for (let at = 0; at < queue.length; at += STRIDE) {
+      const hearer = owner.hearer(queue[at + 1])
+      if (hearer) hearers.push(hearer)
+    }
+    queue.length = 0
+    route.hearers = taken ? hearers : undefined
+    route.told = told
   }
 
   const push: Machine['push'] = (epoch, route, message) => {
@@ -115,22 +127,18 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     // Asked twice in a row, the core answers the same and changes nothing: then it need not be asked.
     if (route.told !== told) {
       try {
-        route.listener = engine.core.push(id, epoch, route.event)
+        ask(epoch, route)
       } catch (error) {
         fail(error)
         return true
       }
-      route.hearer = owner.hearer(route.listener)
-      route.told = told
     }
-    if (route.listener < 0) return false
-    const { hearer } = route
-    if (hearer) {
-      busy = true
-      owner.deliver(hearer, message)
-      busy = false
-      if (stirred) drain()
-    }
+    const { hearers } = route
+    if (!hearers) return false
+    busy = true
+    for (let at = 0; at < hearers.length; at++) owner.deliver(hearers[at], message)
+    busy = false
+    if (stirred) drain()
     return true
   }
 
@@ -144,8 +152,13 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     }
   }
 
-  const follow: Machine['follow'] = (answer) => {
-    if (answer !== undefined && answer >= NONE) due = answer === NONE ? Infinity : answer
+  const follow = (now: number, answer: number) => {
+    if (answer >= NONE) due = answer === NONE ? Infinity : now + answer
+  }
+
+  const feedBy: Machine['feedBy'] = (work) => {
+    query((core, id, now) => follow(now, work(core, id, now)))
+    drain()
   }
 
   const hold: Machine['hold'] = (work) => {
@@ -223,7 +236,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     feed,
     push,
     query,
-    follow,
+    feedBy,
     hold,
     whenIdle(work) {
       if (!busy) return work()

@@ -282,6 +282,29 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     line.destroy()
   })
 
+  story('where the low half of the clock begins again from zero, nothing happens early, late or not at all', async () => {
+    const host = new ScriptedHost()
+    host.time = 396 * 2 ** 32 - 2500
+    const { line } = await ready({ host, heartbeatMs: 1000, heartbeatGraceMs: 500, requestTimeoutMs: 4000 })
+    const reasons = []
+    line.listen('disconnect', ({ reason }) => reasons.push([reason, host.time % 2 ** 32]))
+    const asked = fails(line.request('x'), { code: 'timed_out', sent: true })
+    const pings = () => host.last.frames.filter(({ event }) => event === 'ping').length
+    for (let second = 1; second <= 5; second++) {
+      await host.advance(1000)
+      assert.equal(pings(), second)
+      host.last.hear({ type: 'app', event: 'a' })
+      if (second === 3) assert.equal(line.diagnostics().requests, 1)
+      if (second === 4) assert.equal(line.diagnostics().requests, 0)
+    }
+    await asked
+    await host.advance(1499)
+    assert.deepEqual(reasons, [])
+    await host.advance(2)
+    assert.deepEqual(reasons, [['dead', 4000]])
+    line.destroy()
+  })
+
   story('without a network nothing is dialled until it is back', async () => {
     const host = new ScriptedHost()
     let online = false

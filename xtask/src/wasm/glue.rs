@@ -30,18 +30,21 @@ pub fn fit(bound: &Bound, names: &Names) -> Result<Glue> {
     }
     let (body, direct) = without_wrappers(&with_own_strings(&body)?);
     let body = shorten(&body, &names.exports);
+    let target = |name: &str| {
+        let found = direct.iter().find(|(wrapper, _)| wrapper == name);
+        found.map_or(name.to_owned(), |(_, target)| {
+            shorten(target, &names.exports)
+        })
+    };
 
     let imports: Vec<_> = names
         .imports
         .iter()
-        .map(|(old, new)| format!("{new}: {old}"))
+        .map(|(old, new)| format!("{new}: {}", target(old)))
         .collect();
     let calls: Vec<_> = signatures
         .iter()
-        .map(|(name, _)| match direct.contains(name) {
-            true => format!("{name}: wasm.{}", renamed(name, &names.exports)),
-            false => name.clone(),
-        })
+        .map(|(name, _)| format!("{name}: {}", target(name)))
         .collect();
     let javascript = format!(
         "{HEADER}export function glue(host) {{\n{body}\nreturn {{\n\
@@ -76,14 +79,17 @@ fn signatures(types: &str) -> Result<Vec<(String, String)>> {
 }
 
 /// A change each: what the generator wrote, and what it must be.
-const REPLACEMENTS: [(&str, &str); 1] = [("heartlineEmit(", "host.emit(")];
+const REPLACEMENTS: [(&str, &str); 2] = [
+    ("heartlineEmit(", "host.emit("),
+    (", wasm.__wbindgen_realloc", ""),
+];
 
 /// How a text gets into the module. The generator's own way wants a `TextEncoder`, which mini-programs lack, and keeps a
 /// view of the memory, which in a wasm2js module goes stale unnoticed when the memory grows.
 const PASS_STRING: &str = "\
 function passStringToWasm0(text, malloc) {
     const bytes = host.encode(text);
-    const at = malloc(bytes.length, 1) >>> 0;
+    const at = malloc(bytes.length, 1);
     new Uint8Array(wasm.memory.buffer).set(bytes, at);
     WASM_VECTOR_LEN = bytes.length;
     return at;
@@ -107,9 +113,9 @@ fn with_own_strings(body: &str) -> Result<String> {
     Ok(out)
 }
 
-/// Takes out the functions that only hand numbers on, and names them: the module's own export will do, and spares each
-/// message a call.
-fn without_wrappers(body: &str) -> (String, Vec<String>) {
+/// Takes out the functions that only hand numbers on, in or out, and says of each what it stands for: that will do as
+/// well, and spares each message a call.
+fn without_wrappers(body: &str) -> (String, Vec<(String, String)>) {
     let mut out = String::with_capacity(body.len());
     let mut direct = Vec::new();
     let mut rest = body;
@@ -119,7 +125,7 @@ fn without_wrappers(body: &str) -> (String, Vec<String>) {
         let (function, after) = from.split_at(to);
         out.push_str(before);
         match wrapped(function) {
-            Some(name) => direct.push(name.to_owned()),
+            Some((name, target)) => direct.push((name.to_owned(), target.to_owned())),
             None => out.push_str(function),
         }
         rest = after;
@@ -127,14 +133,21 @@ fn without_wrappers(body: &str) -> (String, Vec<String>) {
     (out + rest, direct)
 }
 
-/// The name of a function that does nothing but call the export of its name with its own arguments.
-fn wrapped(function: &str) -> Option<&str> {
+/// Name and target of a function that does nothing but call another one of the module or of the host with its own
+/// arguments.
+fn wrapped(function: &str) -> Option<(&str, &str)> {
     let (name, rest) = function.strip_prefix("function ")?.split_once('(')?;
     let (arguments, body) = rest.split_once(") {")?;
-    let call = format!("wasm.{name}({arguments});");
-    let lines: Vec<_> = body.trim_end_matches('}').split_whitespace().collect();
-    let body = lines.join(" ");
-    (body == call || body == format!("const ret = {call} return ret;")).then_some(name)
+    let body = body.trim_end_matches('}').trim();
+    let call = body
+        .strip_prefix("const ret = ")
+        .and_then(|body| body.strip_suffix("return ret;"))
+        .unwrap_or(body);
+    let target = call
+        .trim_end()
+        .strip_suffix(&format!("({arguments});"))
+        .filter(|target| target.starts_with("wasm.") || target.starts_with("host."))?;
+    Some((name, target))
 }
 
 fn renamed<'a>(name: &'a str, exports: &'a [(String, String)]) -> &'a str {
