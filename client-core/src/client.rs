@@ -40,8 +40,7 @@ pub struct Client {
     config: Config,
     rng: Rng,
     clock: Clock,
-    /// Those before `next_output` were polled already; emptied when all were. A `VecDeque` would cost half a kilobyte more
-    /// of wasm.
+    /// Those before `next_output` were polled already; emptied when all were. A `VecDeque` would cost more wasm.
     outputs: Vec<Output>,
     next_output: usize,
     timers: Timers,

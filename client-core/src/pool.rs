@@ -3,8 +3,8 @@
 //! Ids only grow, so the pool is a list sorted by id: a request is found by binary search, and a settled one leaves a gap
 //! that is swept up later, before more than half of the list (and a small constant) is waste. The earliest deadline is
 //! kept; when its request settles, the next is looked for in the whole list. That is linear where a heap would be
-//! logarithmic, and cheaper up to some thousands of open requests; the heap's code was a tenth of the wasm.
-//! Memory is bounded by twice [`crate::Config::max_requests`] and a constant.
+//! logarithmic: with 16,000 open requests it adds some 4 µs to a reply in wasm. The heap and its sweeping were 800 bytes of
+//! the module. Memory is bounded by twice [`crate::Config::max_requests`] and a constant.
 
 use crate::{
     RequestId,

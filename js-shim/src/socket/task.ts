@@ -92,7 +92,7 @@ export function dialTask(
       // A message before the open event: the platform lost the open. The socket evidently is.
       if (!isOpen) open()
       if (isOver) return
-      // Not through `tell`: a closure for each message is a tenth of its cost where there is no JIT.
+      // Not through `tell`, which costs a closure for each message.
       if (returned) events.message(data)
       else tell(() => events.message(data))
     })
