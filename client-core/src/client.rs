@@ -21,8 +21,6 @@ mod passage;
 mod requests;
 mod sizes;
 
-use std::collections::VecDeque;
-
 use crate::{
     ApiMisuse, ClientEvent, CloseReason, Config, Epoch, EventId, Incoming, Input, ListenerId,
     Millis, Outgoing, Output, Phase, RequestId,
@@ -42,7 +40,9 @@ pub struct Client {
     config: Config,
     rng: Rng,
     clock: Clock,
-    outputs: VecDeque<Output>,
+    /// Those before `next_output` were polled already; emptied when all were. A `VecDeque` would cost more wasm.
+    outputs: Vec<Output>,
+    next_output: usize,
     timers: Timers,
     /// A socket (of `epoch`) lives exactly while `phase.is_connected()`.
     phase: Phase,
@@ -87,7 +87,8 @@ impl Client {
             config,
             rng: Rng::new(seed),
             clock: Clock::new(now),
-            outputs: VecDeque::new(),
+            outputs: Vec::new(),
+            next_output: 0,
             timers: Timers::new(),
             phase: Phase::Idle,
             started: false,
@@ -102,7 +103,7 @@ impl Client {
             login: Login::new(),
             ping: None,
             last_request: 0,
-            pool: Pool::default(),
+            pool: Pool::new(),
             outbox: Outbox::default(),
             router: Router::new(),
         }
@@ -134,9 +135,21 @@ impl Client {
         Ok(())
     }
 
+    /// The settings, to be changed before the first input.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
     /// The next decision, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.get(self.next_output).copied();
+        if output.is_some() {
+            self.next_output += 1;
+        } else {
+            self.outputs.clear();
+            self.next_output = 0;
+        }
+        output
     }
 
     /// The one next deadline. Always later than the `now` of the latest [`Self::handle`].
@@ -186,7 +199,7 @@ impl Client {
             Input::Frame {
                 frame: Incoming::Push { event, .. },
                 ..
-            } if !self.router.knows(event) => Err(ApiMisuse::UnknownEvent),
+            } if self.router.name(event).is_none() => Err(ApiMisuse::UnknownEvent),
             Input::Listen {
                 listener,
                 pattern,
@@ -264,6 +277,6 @@ impl Client {
 
     #[inline(never)]
     fn out(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        self.outputs.push(output);
     }
 }

@@ -7,7 +7,7 @@
 //! Own time is 32 bits wide: in a core that was translated to JavaScript every 64-bit number is two, and costs ten
 //! times as much. It starts again from zero before it is used up (see [`Clock::rebase`]).
 
-use crate::Millis;
+use crate::{Millis, Ticks};
 
 /// An instant of the machine's own time, in milliseconds since it was last rebased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,7 @@ impl Moment {
     pub(crate) const START: Self = Self(0);
 
     /// This much later.
+    #[inline(never)]
     pub(crate) fn after(self, ms: u32) -> Self {
         Self(self.0.saturating_add(ms.min(SPAN_MAX_MS))).min(Self(NEVER.0 - 1))
     }
@@ -61,9 +62,12 @@ impl Clock {
 
     /// The driver says that it is `told` now.
     pub(crate) fn advance(&mut self, told: Millis) {
-        let step = told.0.saturating_sub(self.told.0);
+        let step = told.0.wrapping_sub(self.told.0);
         self.told = told;
-        self.own = self.own.after(u32::try_from(step).unwrap_or(u32::MAX));
+        // What is more than half of the clock's width ahead is a step back.
+        if step <= Ticks::MAX / 2 {
+            self.own = self.own.after(step.try_into().unwrap_or(u32::MAX));
+        }
     }
 
     /// How far every instant must be set back now so that own time is not used up; seldom anything.
@@ -78,7 +82,7 @@ impl Clock {
     /// An instant of the machine's own time, as the driver's clock will show it.
     pub(crate) fn shown(&self, own: Moment) -> Millis {
         let ahead = own.0.saturating_sub(self.own.0);
-        Millis(self.told.0.saturating_add(ahead.into()))
+        Millis(self.told.0.wrapping_add(ahead.into()))
     }
 }
 
@@ -101,12 +105,22 @@ mod tests {
     fn a_mad_clock_does_not_use_time_up() {
         let mut clock = Clock::new(Millis(0));
         for _ in 0..1_000 {
-            clock.advance(Millis(u64::MAX));
+            clock.advance(Millis(Ticks::MAX / 2));
             clock.rebase();
             clock.advance(Millis(0));
             clock.rebase();
         }
         assert_eq!(clock.shown(clock.now().after(1)), Millis(1));
+    }
+
+    #[test]
+    fn a_clock_that_begins_again_from_zero_is_not_set_back() {
+        let mut clock = Clock::new(Millis(Ticks::MAX - 99));
+        let deadline = clock.now().after(300);
+        assert_eq!(clock.shown(deadline), Millis(200));
+        clock.advance(Millis(50));
+        assert_eq!(clock.now(), Moment(150));
+        assert_eq!(clock.shown(deadline), Millis(200));
     }
 
     #[test]
@@ -128,7 +142,7 @@ mod tests {
     #[test]
     fn the_longest_timeout_still_lies_before_never() {
         let mut clock = Clock::new(Millis(0));
-        clock.advance(Millis(u64::MAX));
+        clock.advance(Millis(Ticks::MAX / 2));
         assert!(clock.now().after(u32::MAX) < NEVER);
     }
 }

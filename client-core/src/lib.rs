@@ -10,6 +10,8 @@
 //! 2. [`Client::poll_output`] until it answers `None`, carrying out each [`Output`] in order;
 //! 3. arm one timer for [`Client::poll_timeout`], and feed [`Input::Timeout`] when it rings.
 //!
+//! A push, the most frequent input, has a quick way of its own beside these: [`Client::push`].
+//!
 //! ```
 //! use heartline_client_core::*;
 //!
@@ -88,4 +90,4 @@ pub use input::{ApiMisuse, Incoming, Input, ListenMode, RequestOptions, SendOutc
 pub use output::{ClientEvent, CloseReason, DropReason, NotSent, Outgoing, Output, RequestError};
 pub use phase::{Phase, WaitReason};
 pub use router::MAX_EVENT_NAME_BYTES;
-pub use time::{Epoch, EventId, ListenerId, Millis, PayloadRef, RequestId};
+pub use time::{Epoch, EventId, ListenerId, Millis, PayloadRef, RequestId, Ticks};

@@ -62,7 +62,11 @@ pub enum ClientEvent {
 }
 
 /// Why a connection is no more.
+///
+/// In a word of its own: packed into spare values of the code, as the compiler would, telling the reasons apart took 300
+/// bytes more of wasm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 #[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum CloseReason {
     /// The app asked for it.

@@ -1,29 +1,18 @@
 //! A small seeded generator for jitter. Not for secrets: the driver makes those.
 
-/// sfc32 (Doty-Humphrey, PractRand): a chaotic step and a counter, in 32-bit words, because 64-bit arithmetic is slow
-/// and large in a core that was translated to JavaScript.
+/// splitmix32: a counter in steps of the golden ratio, stirred by the "lowbias32" mix of C. Wellons. In 32-bit words, because
+/// 64-bit arithmetic is slow and large in a core that was translated to JavaScript, and good from any seed without a
+/// warm-up.
 pub(crate) struct Rng {
-    a: u32,
-    b: u32,
-    c: u32,
     counter: u32,
 }
 
-/// Steps after which the seed has reached every bit of the state.
-const WARM_UP: usize = 15;
-
 impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut rng = Self {
-            a: 0,
-            b: seed as u32,
-            c: (seed >> 32) as u32,
-            counter: 1,
-        };
-        for _ in 0..WARM_UP {
-            rng.next();
+        Self {
+            // Either half alone tells seeds apart.
+            counter: seed as u32 ^ (seed >> 32) as u32,
         }
-        rng
     }
 
     /// A number in `0..=limit`. The bias of the remainder is below one in a hundred thousand for delays up to half a
@@ -37,12 +26,11 @@ impl Rng {
     }
 
     fn next(&mut self) -> u32 {
-        let out = self.a.wrapping_add(self.b).wrapping_add(self.counter);
-        self.counter = self.counter.wrapping_add(1);
-        self.a = self.b ^ (self.b >> 9);
-        self.b = self.c.wrapping_add(self.c << 3);
-        self.c = self.c.rotate_left(21).wrapping_add(out);
-        out
+        self.counter = self.counter.wrapping_add(0x9e37_79b9);
+        let mut out = self.counter;
+        out = (out ^ (out >> 16)).wrapping_mul(0x21f0_aaad);
+        out = (out ^ (out >> 15)).wrapping_mul(0xd35a_2d97);
+        out ^ (out >> 15)
     }
 }
 

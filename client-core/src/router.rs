@@ -1,7 +1,7 @@
 //! Who hears which push: listeners by exact name, by prefix and for all, and the interned event names.
 //!
-//! A push whose name is interned costs one look-up: the listeners that match are remembered per name
-//! until a listener comes or goes. Bounds: [`crate::Config::max_listeners`] and
+//! Listeners are few: whom a push means is found by looking at each of them, and nothing is remembered that would have
+//! to be forgotten when one comes or goes. Bounds: [`crate::Config::max_listeners`] and
 //! [`crate::Config::max_event_names`].
 
 use crate::{ApiMisuse, EventId, ListenMode, ListenerId};
@@ -16,21 +16,13 @@ struct Listener {
     pattern: Box<str>,
 }
 
-/// An interned name, and who hears it if that is known.
-struct Name {
-    text: Box<str>,
-    hearers: Option<Vec<ListenerId>>,
-}
-
 /// See the module's page.
 pub(crate) struct Router {
     /// In the order of registration, which is the order of ids.
     listeners: Vec<Listener>,
     last_listener: u32,
     /// Indexed by `EventId`.
-    names: Vec<Name>,
-    /// The indices of `names`, sorted by text.
-    by_text: Vec<u32>,
+    names: Vec<Box<str>>,
 }
 
 impl Router {
@@ -39,7 +31,6 @@ impl Router {
             listeners: Vec::new(),
             last_listener: 0,
             names: Vec::new(),
-            by_text: Vec::new(),
         }
     }
 
@@ -84,78 +75,54 @@ impl Router {
             pattern: pattern.into(),
         });
         self.last_listener = id.0;
-        self.forget_hearers();
     }
 
     pub(crate) fn unlisten(&mut self, id: ListenerId) {
-        if let Ok(at) = self.listeners.binary_search_by(|l| l.id.cmp(&id)) {
-            self.listeners.remove(at);
-            self.forget_hearers();
-        }
+        self.remove(id, "");
     }
 
     pub(crate) fn unlisten_pattern(&mut self, pattern: &str) {
-        self.listeners.retain(|l| &*l.pattern != pattern);
-        self.forget_hearers();
+        self.remove(ListenerId(0), pattern);
+    }
+
+    /// Removes the listener of this id and those of this pattern. No id is 0 and no pattern empty, so that one copy of
+    /// the list's code serves both.
+    #[inline(never)]
+    fn remove(&mut self, id: ListenerId, pattern: &str) {
+        self.listeners
+            .retain(|l| l.id != id && *l.pattern != *pattern);
     }
 
     pub(crate) fn intern(&mut self, name: &str, max: u32) -> Option<EventId> {
-        let at = match self
-            .by_text
-            .binary_search_by(|&i| (*self.names[i as usize].text).cmp(name))
-        {
-            Ok(at) => return Some(EventId(self.by_text[at])),
-            Err(at) => at,
-        };
+        // Linear: names are few, and JavaScript remembers their numbers.
+        if let Some(id) = self.names.iter().position(|known| **known == *name) {
+            return Some(EventId(id as u32));
+        }
         if self.names.len() >= max as usize || name.len() > MAX_EVENT_NAME_BYTES {
             return None;
         }
         let id = self.names.len() as u32;
-        self.names.push(Name {
-            text: name.into(),
-            hearers: None,
-        });
-        self.by_text.insert(at, id);
+        self.names.push(name.into());
         Some(EventId(id))
     }
 
-    pub(crate) fn knows(&self, event: EventId) -> bool {
-        (event.0 as usize) < self.names.len()
+    /// The name that has this number.
+    pub(crate) fn name(&self, event: EventId) -> Option<&str> {
+        self.names.get(event.0 as usize).map(|name| &**name)
     }
 
-    /// Who hears an interned event, in the order of registration. Nobody, if it was never interned.
-    pub(crate) fn hearers(&mut self, event: EventId) -> &[ListenerId] {
-        let Some(name) = self.names.get_mut(event.0 as usize) else {
-            return &[];
-        };
-        let listeners = &self.listeners;
-        name.hearers
-            .get_or_insert_with(|| matching(listeners, &name.text).collect())
-    }
-
-    /// The same for a name that is not interned.
-    pub(crate) fn hearers_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ListenerId> + 'a {
-        matching(&self.listeners, name)
+    /// Who hears an event, in the order of registration.
+    pub(crate) fn hearers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ListenerId> + 'a {
+        self.listeners
+            .iter()
+            .filter(move |l| hears(&l.pattern, name))
+            .map(|l| l.id)
     }
 
     /// Forgets the listeners; ids and names stay used.
     pub(crate) fn clear(&mut self) {
         self.listeners.clear();
-        self.forget_hearers();
     }
-
-    fn forget_hearers(&mut self) {
-        for name in &mut self.names {
-            name.hearers = None;
-        }
-    }
-}
-
-fn matching<'a>(listeners: &'a [Listener], name: &'a str) -> impl Iterator<Item = ListenerId> + 'a {
-    listeners
-        .iter()
-        .filter(move |l| hears(&l.pattern, name))
-        .map(|l| l.id)
 }
 
 /// Whether a pattern covers an event name. `*` is the prefix pattern with an empty prefix.

@@ -1,9 +1,18 @@
 //! The plain numbers that cross the driver's boundary: instants and the names of things.
 //! Nothing here reads a clock: the driver supplies every instant.
 
-/// A monotonic instant in milliseconds. The driver chooses the origin; only differences matter here.
+/// A monotonic instant in milliseconds. The driver chooses the origin; only differences matter here, so a clock may begin
+/// again from zero when it is at the end of its width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Millis(pub u64);
+pub struct Millis(pub Ticks);
+
+/// What an instant is counted in. On wasm the low half of JavaScript's clock will do: in a core that was translated to
+/// JavaScript every 64-bit number is two, and none of them would tell more.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Ticks = u64;
+/// What an instant is counted in: the low half of JavaScript's clock, which begins again from zero every 49 days.
+#[cfg(target_arch = "wasm32")]
+pub type Ticks = u32;
 
 /// Which connection attempt a socket input or output speaks of. Starts at 1 and only ever grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -87,7 +87,12 @@ impl Timers {
         due
     }
 
-    /// The earliest deadline, or [`NEVER`], and whose it is.
+    /// The earliest deadline, or [`NEVER`].
+    pub(crate) fn earliest(&self) -> Moment {
+        self.0.iter().copied().fold(NEVER, Moment::min)
+    }
+
+    /// The same, and whose it is.
     pub(crate) fn next(&self) -> (Moment, Timer) {
         let mut next = (NEVER, Timer::Dial);
         for timer in Timer::ALL {

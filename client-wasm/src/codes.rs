@@ -2,7 +2,7 @@
 //! this file, so the two cannot drift apart.
 //!
 //! Each constant's comment names the numbers that travel with it, 32 bits each. "None" is the largest, -1 in JavaScript.
-//! A request's number is the core's id of it: a client that asks more than 2^32 times must be made anew.
+//! A request's number is the core's id of it: a client that asks more than 2^31 times must be made anew.
 
 #![allow(missing_docs)] // The comments below document groups and arguments.
 
@@ -45,6 +45,7 @@ pub const OUT_LOGGED_IN: u32 = 11; // body, again
 pub const OUT_LOGIN_REFUSED: u32 = 12; // body
 pub const OUT_DISCONNECTED: u32 = 13; // reason, code (or none)
 pub const OUT_OUTBOX_DROPPED: u32 = 14; // id, drop reason
+pub const OUT_HEARER: u32 = 15; // listener: a part of the answer of `push`, nothing to act on
 
 // Fates of a request.
 pub const FATE_OK: u32 = 0; // body
@@ -84,7 +85,7 @@ pub const CLOSE_DEAD: u32 = 5;
 pub const CLOSE_ERROR: u32 = 6;
 pub const CLOSE_OFFLINE: u32 = 7;
 
-// Settings, `option(key, value)`.
+// Settings, `option(instance, key, value)`.
 pub const OPTION_RECONNECT_MIN_MS: u32 = 0;
 pub const OPTION_RECONNECT_MAX_MS: u32 = 1;
 pub const OPTION_RECONNECT_FIXED_MS: u32 = 2;
@@ -104,12 +105,12 @@ pub const OPTION_MAX_LISTENERS: u32 = 15;
 pub const OPTION_MAX_EVENT_NAMES: u32 = 16;
 
 // What `feed` answers instead of a deadline, and `listen` and `intern` instead of an id.
-pub const NONE: f64 = -1.0;
-pub const MISUSE_DESTROYED: f64 = -2.0;
-pub const MISUSE_REQUEST_ID: f64 = -3.0;
-pub const MISUSE_LISTENER_ID: f64 = -4.0;
-pub const MISUSE_BAD_PATTERN: f64 = -5.0;
-pub const MISUSE_TOO_MANY_LISTENERS: f64 = -6.0;
-pub const MISUSE_UNKNOWN_EVENT: f64 = -7.0;
-pub const MISUSE_NO_SUCH_CLIENT: f64 = -8.0;
-pub const MISUSE_NO_SUCH_INPUT: f64 = -9.0;
+pub const NONE: i32 = -1;
+pub const MISUSE_DESTROYED: i32 = -2;
+pub const MISUSE_REQUEST_ID: i32 = -3;
+pub const MISUSE_LISTENER_ID: i32 = -4;
+pub const MISUSE_BAD_PATTERN: i32 = -5;
+pub const MISUSE_TOO_MANY_LISTENERS: i32 = -6;
+pub const MISUSE_UNKNOWN_EVENT: i32 = -7;
+pub const MISUSE_NO_SUCH_CLIENT: i32 = -8;
+pub const MISUSE_NO_SUCH_INPUT: i32 = -9;

@@ -14,20 +14,25 @@ use crate::codes;
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = heartlineEmit)]
-    fn emit(instance: u32, kind: u32, a: u32, b: u32, c: u32);
+    fn emit(instance: i32, kind: i32, a: i32, b: i32, c: i32);
 }
 
 /// Emits every output that waits.
 pub(crate) fn all(instance: u32, client: &mut Client, now: Millis) {
     while let Some(output) = client.poll_output() {
         let (kind, [a, b, c]) = numbers(output, now);
-        emit(instance, kind, a, b, c);
+        emit(instance as i32, kind as i32, a as i32, b as i32, c as i32);
     }
+}
+
+/// Emits one number of this kind.
+pub(crate) fn one(instance: u32, kind: u32, a: u32) {
+    emit(instance as i32, kind as i32, a as i32, 0, 0);
 }
 
 fn numbers(output: Output, now: Millis) -> (u32, [u32; 3]) {
     match output {
-        Output::Open { epoch } => (codes::OUT_OPEN, one(epoch.0)),
+        Output::Open { epoch } => (codes::OUT_OPEN, alone(epoch.0)),
         Output::Close { epoch, code } => (codes::OUT_CLOSE, two(epoch.0, code)),
         Output::Credentials { epoch, id } => (codes::OUT_CREDENTIALS, [epoch.0, id.0 as u32, 0]),
         Output::Send { epoch, message } => {
@@ -39,7 +44,7 @@ fn numbers(output: Output, now: Millis) -> (u32, [u32; 3]) {
             (codes::OUT_SETTLE, [id.0 as u32, fate, argument])
         }
         Output::Deliver { listener, body } => (codes::OUT_DELIVER, two(listener.0, body.0)),
-        Output::Release { body } => (codes::OUT_RELEASE, one(body.0)),
+        Output::Release { body } => (codes::OUT_RELEASE, alone(body.0)),
         Output::Event(event) => event_numbers(event, now),
     }
 }
@@ -85,7 +90,7 @@ fn event_numbers(event: ClientEvent, now: Millis) -> (u32, [u32; 3]) {
     match event {
         ClientEvent::Phase(phase) => (codes::OUT_PHASE, phase_numbers(phase, now)),
         ClientEvent::LoggedIn { body, again } => (codes::OUT_LOGGED_IN, two(body.0, again)),
-        ClientEvent::LoginRefused { body } => (codes::OUT_LOGIN_REFUSED, one(body.0)),
+        ClientEvent::LoginRefused { body } => (codes::OUT_LOGIN_REFUSED, alone(body.0)),
         ClientEvent::Disconnected { reason } => {
             let (reason, code) = close_numbers(reason);
             (codes::OUT_DISCONNECTED, [reason, code, 0])
@@ -99,11 +104,11 @@ fn event_numbers(event: ClientEvent, now: Millis) -> (u32, [u32; 3]) {
 /// The phase's code and what belongs to it.
 pub(crate) fn phase_numbers(phase: Phase, now: Millis) -> [u32; 3] {
     match phase {
-        Phase::Idle => one(codes::PHASE_IDLE),
-        Phase::Connecting => one(codes::PHASE_CONNECTING),
-        Phase::Open => one(codes::PHASE_OPEN),
-        Phase::LoggingIn => one(codes::PHASE_LOGGING_IN),
-        Phase::Ready => one(codes::PHASE_READY),
+        Phase::Idle => alone(codes::PHASE_IDLE),
+        Phase::Connecting => alone(codes::PHASE_CONNECTING),
+        Phase::Open => alone(codes::PHASE_OPEN),
+        Phase::LoggingIn => alone(codes::PHASE_LOGGING_IN),
+        Phase::Ready => alone(codes::PHASE_READY),
         Phase::Waiting {
             attempt,
             until,
@@ -117,10 +122,10 @@ pub(crate) fn phase_numbers(phase: Phase, now: Millis) -> [u32; 3] {
             [
                 phase,
                 attempt,
-                until.map_or(NONE, |at| at.0.saturating_sub(now.0) as u32),
+                until.map_or(NONE, |at| at.0.wrapping_sub(now.0) as u32),
             ]
         }
-        Phase::Parked => one(codes::PHASE_PARKED),
+        Phase::Parked => alone(codes::PHASE_PARKED),
         Phase::Closed { reason } => {
             let (reason, code) = close_numbers(reason);
             [codes::PHASE_CLOSED, reason, code]
@@ -141,7 +146,7 @@ fn close_numbers(reason: CloseReason) -> (u32, u32) {
     }
 }
 
-fn one(a: u32) -> [u32; 3] {
+fn alone(a: u32) -> [u32; 3] {
     [a, 0, 0]
 }
 

@@ -1,38 +1,56 @@
 //! Numbers in: one call per input, answered with the next deadline.
 
 use heartline_client_core::{
-    ApiMisuse, Client, Epoch, EventId, Incoming, Input, ListenerId, PayloadRef, RequestId,
+    ApiMisuse, Client, Epoch, EventId, Incoming, Input, ListenerId, Millis, PayloadRef, RequestId,
     RequestOptions, SendOutcome, Unsent,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::registry::{millis, with};
+use crate::registry::with;
 use crate::{codes, emit};
 
-/// Feeds one input. Answers the instant of the next deadline, -1 when there is none, or a `MISUSE_*` code.
+/// Feeds one input. Answers in how many milliseconds the next deadline is, -1 when there is none, or a `MISUSE_*` code.
 ///
+/// `now` is the low half of a clock in milliseconds; JavaScript makes that of any number at a boundary of 32 bits.
 /// Every output is emitted before this returns; the driver acts on them afterwards.
 #[wasm_bindgen]
-pub fn feed(instance: u32, kind: u32, now: f64, a: u32, b: u32, c: u32, d: u32) -> f64 {
+pub fn feed(instance: u32, kind: u32, now: u32, a: u32, b: u32, c: u32, d: u32) -> i32 {
     match input(kind, a, b, c, d) {
         Some(input) => handle(instance, now, input),
         None => misuse(codes::MISUSE_NO_SUCH_INPUT),
     }
 }
 
+/// The quick way of a push: no time, no payload, nothing to act on. Each listener that hears it is emitted as `OUT_HEARER`,
+/// in their order.
+///
+/// Answers 0. Or `NONE` when nothing was done, because there is more to it: feed `IN_PUSH`.
+#[wasm_bindgen]
+pub fn push(instance: u32, epoch: u32, event: u32) -> i32 {
+    let tell = |client: &mut Client| {
+        let hearers = client.push(Epoch(epoch), EventId(event))?;
+        for hearer in hearers {
+            emit::one(instance, codes::OUT_HEARER, hearer.0);
+        }
+        Some(0)
+    };
+    with(instance, tell).flatten().unwrap_or(codes::NONE)
+}
+
 /// The id that the next `IN_REQUEST` must carry, or -1 when there is no such client.
 #[wasm_bindgen]
-pub fn next_request(instance: u32) -> f64 {
-    with(instance, |client| client.next_request_id().0 as f64).unwrap_or(codes::NONE)
+pub fn next_request(instance: u32) -> i32 {
+    with(instance, |client| client.next_request_id().0 as i32).unwrap_or(codes::NONE)
 }
 
 /// Handles `input`, emits every output, answers the next deadline.
-pub(crate) fn handle(instance: u32, now: f64, input: Input<'_>) -> f64 {
+pub(crate) fn handle(instance: u32, now: u32, input: Input<'_>) -> i32 {
+    let now = Millis(now.into());
     let answer = with(instance, |client| {
-        let outcome = client.handle(millis(now), input);
-        emit::all(instance, client, millis(now));
+        let outcome = client.handle(now, input);
+        emit::all(instance, client, now);
         match outcome {
-            Ok(()) => deadline(client),
+            Ok(()) => deadline(client, now),
             Err(misuse) => misuse_code(misuse),
         }
     });
@@ -44,7 +62,7 @@ pub(crate) fn handle(instance: u32, now: f64, input: Input<'_>) -> f64 {
     }
 }
 
-pub(crate) fn misuse_code(misuse: ApiMisuse) -> f64 {
+pub(crate) fn misuse_code(misuse: ApiMisuse) -> i32 {
     match misuse {
         ApiMisuse::Destroyed => codes::MISUSE_DESTROYED,
         ApiMisuse::RequestIdOutOfTurn => codes::MISUSE_REQUEST_ID,
@@ -56,14 +74,17 @@ pub(crate) fn misuse_code(misuse: ApiMisuse) -> f64 {
 }
 
 /// The driver, not the app, broke a rule: says so where there is a console, and hands the code on.
-fn misuse(code: f64) -> f64 {
+fn misuse(code: i32) -> i32 {
     #[cfg(feature = "report")]
     crate::report::misuse(code);
     code
 }
 
-fn deadline(client: &Client) -> f64 {
-    client.poll_timeout().map_or(codes::NONE, |at| at.0 as f64)
+/// No deadline is further ahead than 31 bits can say.
+fn deadline(client: &Client, now: Millis) -> i32 {
+    client
+        .poll_timeout()
+        .map_or(codes::NONE, |at| at.0.wrapping_sub(now.0) as i32)
 }
 
 fn input(kind: u32, a: u32, b: u32, c: u32, d: u32) -> Option<Input<'static>> {

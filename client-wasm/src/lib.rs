@@ -1,9 +1,10 @@
 //! The Heartline client behind a WebAssembly boundary that only numbers cross.
 //!
-//! JavaScript owns the socket, the clock and the payloads; this crate owns the decisions. One message costs
+//! JavaScript owns the socket, the clock and the payloads; this crate owns the decisions. An input costs
 //! one call in ([`feed`]) and a few calls out (`emit`), all of them numbers, because a string costs a
 //! hundred times as much where there is no `TextEncoder`, and because the same calls stay cheap
-//! when the module was turned into JavaScript for an engine without WebAssembly.
+//! when the module was turned into JavaScript for an engine without WebAssembly. A push costs one call in ([`push`])
+//! and one out for each listener, and not even that while the core was told nothing else since the last one of its event.
 //!
 //! - [`codes`] gives each input, output and outcome its number; `js-shim/src/core/codes.ts` repeats them, and a test
 //!   compares the two files.
@@ -29,8 +30,8 @@ mod report;
 
 #[cfg(feature = "alarm")]
 pub use alarm::alarm;
-pub use feed::{feed, next_request};
-pub use names::{intern, listen, named_push, unlisten_pattern};
+pub use feed::{feed, next_request, push};
+pub use names::{intern, listen, named_push, text};
 pub use options::option;
 pub use registry::{create, discard};
 #[cfg(feature = "report")]

@@ -1,64 +1,66 @@
-//! The few calls that carry a string: listen patterns and event names. None of them is on the path of a
-//! message, because event names are interned once.
+//! The few calls that speak of a text, a listen pattern or an event name: `text` says it, and the next call means it.
+//! None of them is on the path of a message, because event names are interned once.
 
-use heartline_client_core::{Epoch, Incoming, Input, ListenMode, PayloadRef};
+use std::cell::RefCell;
+
+use heartline_client_core::{Epoch, Incoming, Input, ListenMode, Millis, PayloadRef};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::codes;
 use crate::feed::{handle, misuse_code};
-use crate::registry::{millis, with};
+use crate::registry::with;
 
-/// Registers a listener and answers its id, or a `MISUSE_*` code. `replace`: the only one of this pattern.
+thread_local! {
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The text that the following calls speak of. The only one that carries one: each would bring its own copy of the
+/// code that takes a text in.
 #[wasm_bindgen]
-pub fn listen(instance: u32, now: f64, replace: bool, pattern: &str) -> f64 {
-    let mode = if replace {
-        ListenMode::Replace
-    } else {
-        ListenMode::Add
-    };
+pub fn text(text: String) {
+    TEXT.set(text);
+}
+
+/// Registers a listener for the pattern said with `text`, and answers its id, or a `MISUSE_*` code.
+#[wasm_bindgen]
+pub fn listen(instance: u32, now: u32) -> i32 {
     let answer = with(instance, |client| {
         let listener = client.next_listener_id();
-        let outcome = client.handle(
-            millis(now),
-            Input::Listen {
-                listener,
-                pattern,
-                mode,
-            },
-        );
-        crate::emit::all(instance, client, millis(now));
-        outcome.map_or_else(misuse_code, |()| listener.0.into())
+        let outcome = TEXT.with_borrow(|pattern| {
+            client.handle(
+                Millis(now.into()),
+                Input::Listen {
+                    listener,
+                    pattern,
+                    mode: ListenMode::Add,
+                },
+            )
+        });
+        crate::emit::all(instance, client, Millis(now.into()));
+        outcome.map_or_else(misuse_code, |()| listener.0 as i32)
     });
     answer.unwrap_or(codes::MISUSE_NO_SUCH_CLIENT)
 }
 
-/// Removes every listener of exactly this pattern. Answers like `feed`.
+/// A number for the event name said with `text`, or -1 when the table is full: use `named_push` then.
 #[wasm_bindgen]
-pub fn unlisten_pattern(instance: u32, now: f64, pattern: &str) -> f64 {
-    handle(instance, now, Input::UnlistenPattern { pattern })
+pub fn intern(instance: u32) -> i32 {
+    with(instance, |client| {
+        TEXT.with_borrow(|name| client.intern(name))
+    })
+    .flatten()
+    .map_or(codes::NONE, |event| event.0 as i32)
 }
 
-/// A number for an event name, or -1 when the table is full: use `named_push` then.
+/// A push whose event name, said with `text`, is not interned. Answers like `feed`.
 #[wasm_bindgen]
-pub fn intern(instance: u32, name: &str) -> f64 {
-    with(instance, |client| client.intern(name))
-        .flatten()
-        .map_or(codes::NONE, |event| event.0.into())
-}
-
-/// A push whose event name is not interned. Answers like `feed`.
-#[wasm_bindgen]
-pub fn named_push(instance: u32, now: f64, epoch: u32, body: u32, event: &str) -> f64 {
-    let frame = Incoming::NamedPush {
-        event,
-        body: PayloadRef(body),
-    };
-    handle(
-        instance,
-        now,
-        Input::Frame {
-            epoch: Epoch(epoch),
-            frame,
-        },
-    )
+pub fn named_push(instance: u32, now: u32, epoch: u32, body: u32) -> i32 {
+    TEXT.with_borrow(|event| {
+        let frame = Incoming::NamedPush {
+            event,
+            body: PayloadRef(body),
+        };
+        let epoch = Epoch(epoch);
+        handle(instance, now, Input::Frame { epoch, frame })
+    })
 }

@@ -1,58 +1,41 @@
-//! Settings, one number at a time: `option` fills a draft that the next `create` takes.
+//! Settings, one number at a time.
 
-use std::cell::RefCell;
-
-use heartline_client_core::{Backoff, Config};
+use heartline_client_core::Backoff;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::codes;
+use crate::registry::with;
 
-thread_local! {
-    static DRAFT: RefCell<Config> = RefCell::default();
-}
-
-/// Sets one setting of the next client. Unknown keys do nothing: an older module serves a newer shim.
+/// Sets one setting of a client that was fed nothing yet. Unknown keys do nothing: an older module serves a newer shim.
 #[wasm_bindgen]
-pub fn option(key: u32, value: u32) {
-    DRAFT.with_borrow_mut(|config| match key {
-        codes::OPTION_RECONNECT_MIN_MS => {
-            config.backoff = jitter(config.backoff, Some(value), None)
-        }
-        codes::OPTION_RECONNECT_MAX_MS => {
-            config.backoff = jitter(config.backoff, None, Some(value))
-        }
-        codes::OPTION_RECONNECT_FIXED_MS => config.backoff = Backoff::Fixed { delay_ms: value },
-        codes::OPTION_DIAL_TIMEOUT_MS => config.dial_timeout_ms = value,
-        codes::OPTION_LOGIN_TIMEOUT_MS => config.login_timeout_ms = value,
-        codes::OPTION_HEARTBEAT_MS => config.heartbeat_interval_ms = value,
-        codes::OPTION_HEARTBEAT_GRACE_MS => config.heartbeat_grace_ms = value,
-        codes::OPTION_PROBE_GRACE_MS => config.probe_grace_ms = value,
-        codes::OPTION_CLOCK_JUMP_MS => config.clock_jump_ms = value,
-        codes::OPTION_STABLE_AFTER_MS => config.stable_after_ms = value,
-        codes::OPTION_REQUEST_TIMEOUT_MS => config.request_timeout_ms = value,
-        codes::OPTION_MAX_REQUESTS => config.max_requests = value,
-        codes::OPTION_OUTBOX_MAX_ENTRIES => config.outbox_max_entries = value,
-        codes::OPTION_OUTBOX_MAX_BYTES => config.outbox_max_bytes = value,
-        codes::OPTION_OUTBOX_MAX_AGE_MS => config.outbox_max_age_ms = value,
-        codes::OPTION_MAX_LISTENERS => config.max_listeners = value,
-        codes::OPTION_MAX_EVENT_NAMES => config.max_event_names = value,
-        _ => {}
+pub fn option(instance: u32, key: u32, value: u32) {
+    with(instance, |client| {
+        let config = client.config_mut();
+        // Where the setting lies, and one store for all of them.
+        let setting = match (key, &mut config.backoff) {
+            (codes::OPTION_RECONNECT_FIXED_MS, backoff) => {
+                *backoff = Backoff::Fixed { delay_ms: value };
+                return;
+            }
+            // A fixed delay has neither.
+            (codes::OPTION_RECONNECT_MIN_MS, Backoff::Jitter { min_ms, .. }) => min_ms,
+            (codes::OPTION_RECONNECT_MAX_MS, Backoff::Jitter { max_ms, .. }) => max_ms,
+            (codes::OPTION_DIAL_TIMEOUT_MS, _) => &mut config.dial_timeout_ms,
+            (codes::OPTION_LOGIN_TIMEOUT_MS, _) => &mut config.login_timeout_ms,
+            (codes::OPTION_HEARTBEAT_MS, _) => &mut config.heartbeat_interval_ms,
+            (codes::OPTION_HEARTBEAT_GRACE_MS, _) => &mut config.heartbeat_grace_ms,
+            (codes::OPTION_PROBE_GRACE_MS, _) => &mut config.probe_grace_ms,
+            (codes::OPTION_CLOCK_JUMP_MS, _) => &mut config.clock_jump_ms,
+            (codes::OPTION_STABLE_AFTER_MS, _) => &mut config.stable_after_ms,
+            (codes::OPTION_REQUEST_TIMEOUT_MS, _) => &mut config.request_timeout_ms,
+            (codes::OPTION_MAX_REQUESTS, _) => &mut config.max_requests,
+            (codes::OPTION_OUTBOX_MAX_ENTRIES, _) => &mut config.outbox_max_entries,
+            (codes::OPTION_OUTBOX_MAX_BYTES, _) => &mut config.outbox_max_bytes,
+            (codes::OPTION_OUTBOX_MAX_AGE_MS, _) => &mut config.outbox_max_age_ms,
+            (codes::OPTION_MAX_LISTENERS, _) => &mut config.max_listeners,
+            (codes::OPTION_MAX_EVENT_NAMES, _) => &mut config.max_event_names,
+            _ => return,
+        };
+        *setting = value;
     });
-}
-
-/// The settings gathered so far; the next draft starts from the defaults.
-pub(crate) fn take() -> Config {
-    DRAFT.take()
-}
-
-fn jitter(former: Backoff, min: Option<u32>, max: Option<u32>) -> Backoff {
-    let (former_min, former_max) = match former {
-        Backoff::Jitter { min_ms, max_ms } => (min_ms, max_ms),
-        Backoff::Fixed { delay_ms } => (delay_ms, delay_ms),
-    };
-    let min_ms = min.unwrap_or(former_min);
-    Backoff::Jitter {
-        min_ms,
-        max_ms: max.unwrap_or(former_max).max(min_ms),
-    }
 }

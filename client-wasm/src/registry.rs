@@ -2,35 +2,32 @@
 
 use std::cell::RefCell;
 
-use heartline_client_core::{Client, Millis};
+use heartline_client_core::{Client, Config, Millis};
 use wasm_bindgen::prelude::wasm_bindgen;
-
-use crate::options;
 
 /// At most this many clients in one module. A driver that needs more loads another module.
 const MAX_CLIENTS: usize = 1_024;
 
+/// A table of pointers at its full length: four kilobytes of memory and nothing of the download, which the code that
+/// lets a list grow would be.
+type Table = [Option<Box<Client>>; MAX_CLIENTS];
+
 thread_local! {
-    static CLIENTS: RefCell<Vec<Option<Client>>> = const { RefCell::new(Vec::new()) };
+    static CLIENTS: RefCell<Table> = const { RefCell::new([const { None }; MAX_CLIENTS]) };
 }
 
-/// A client with the settings given to `option` before. Answers its number, or -1 when the table is full.
+/// A client with the default settings. Answers its number, or -1 when the table is full.
 ///
-/// `seed` feeds the jitter (any non-negative number below 2^53); `now` is the present in milliseconds.
+/// `seed` feeds the jitter; `now` is the present, as in `feed`.
 #[wasm_bindgen]
-pub fn create(seed: f64, now: f64) -> f64 {
-    let client = Client::new(options::take(), seed as u64, millis(now));
+pub fn create(seed: u32, now: u32) -> i32 {
     CLIENTS.with_borrow_mut(|clients| {
-        let free = clients.iter().position(Option::is_none);
-        let at = free.unwrap_or(clients.len());
-        if at >= MAX_CLIENTS {
+        let Some(at) = clients.iter().position(Option::is_none) else {
             return crate::codes::NONE;
-        }
-        if free.is_none() {
-            clients.push(None);
-        }
-        clients[at] = Some(client);
-        at as f64
+        };
+        let client = Client::new(Config::default(), seed.into(), Millis(now.into()));
+        clients[at] = Some(Box::new(client));
+        at as i32
     })
 }
 
@@ -48,10 +45,5 @@ pub fn discard(instance: u32) {
 
 /// Runs `work` on a client; `None` when there is no such client.
 pub(crate) fn with<T>(instance: u32, work: impl FnOnce(&mut Client) -> T) -> Option<T> {
-    CLIENTS.with_borrow_mut(|clients| clients.get_mut(instance as usize)?.as_mut().map(work))
-}
-
-/// An instant as the boundary carries it. Fractions are cut off; negative instants are 0.
-pub(crate) fn millis(now: f64) -> Millis {
-    Millis(now as u64)
+    CLIENTS.with_borrow_mut(|clients| clients.get_mut(instance as usize)?.as_deref_mut().map(work))
 }

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::needs;
+use crate::results::{load_average, store};
 use crate::run::{answers, cargo, root, run, say};
+use crate::{cost, needs};
 
 /// What to measure.
 #[derive(clap::Args, Default)]
@@ -18,7 +19,7 @@ pub struct BenchArgs {
     /// Small numbers, three minutes at the most.
     #[arg(long)]
     pub quick: bool,
-    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, micro; as often as wanted.
+    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, micro, client; as often as wanted.
     #[arg(long)]
     pub only: Vec<String>,
     /// These peers only, beside ours and the floor; as often as wanted.
@@ -28,14 +29,21 @@ pub struct BenchArgs {
 
 /// The chore.
 pub fn measure(args: &BenchArgs) -> Result<()> {
-    let (micro, scenarios): (Vec<&String>, Vec<&String>) =
-        args.only.iter().partition(|only| *only == MICRO);
     let whole = args.only.is_empty();
+    let wanted = |name: &str| whole || args.only.iter().any(|only| only == name);
+    let scenarios: Vec<_> = args
+        .only
+        .iter()
+        .filter(|only| ![MICRO, CLIENT].contains(&only.as_str()))
+        .collect();
     if whole || !scenarios.is_empty() {
         servers(args, &scenarios)?;
     }
-    if whole || !micro.is_empty() {
+    if wanted(MICRO) {
         micro_benchmarks(args.quick)?;
+    }
+    if wanted(CLIENT) {
+        cost::record(args.quick)?;
     }
     println!("\nbench/RESULTS.md and bench/plots/ are written");
     Ok(())
@@ -259,12 +267,7 @@ fn micro_benchmarks(quick: bool) -> Result<()> {
     } else {
         command.args(["--warm-up-time", "1", "--measurement-time", "3"]);
     }
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load
-        .split_whitespace()
-        .next()
-        .unwrap_or("unknown")
-        .to_owned();
+    let load = load_average();
     let mut rows = String::new();
     crate::run::run_watching(&mut command, |line| {
         if let Some((name, median, spread)) = read_bencher(line) {
@@ -289,20 +292,8 @@ fn read_bencher(line: &str) -> Option<(&str, &str, &str)> {
     Some((name.trim(), median, rest.strip_suffix(')')?))
 }
 
-/// Puts a section between its marks, and leaves the others alone.
-fn store(mark: &str, section: &str) -> Result<()> {
-    let file = root().join("bench/RESULTS.md");
-    let old = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    let (begin, end) = (format!("<!-- {mark} -->"), format!("<!-- /{mark} -->"));
-    let section = format!("{begin}\n{section}{end}");
-    let new = match (old.find(&begin), old.find(&end)) {
-        (Some(from), Some(to)) => format!("{}{section}{}", &old[..from], &old[to + end.len()..]),
-        _ => format!("{}\n\n{section}\n", old.trim_end()),
-    };
-    fs::write(&file, new).with_context(|| format!("writing {}", file.display()))
-}
-
 const MICRO: &str = "micro";
+const CLIENT: &str = "client";
 const FOLDER: &str = "bench/peers";
 /// The newest that our oldest supported compiler builds.
 const SOCKUDO: &str = "4.5.2";

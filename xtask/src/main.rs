@@ -4,11 +4,13 @@
 
 mod autobahn;
 mod bench;
+mod cost;
 mod demo;
 mod fuzz;
 mod needs;
 mod npm;
 mod relay;
+mod results;
 mod run;
 mod size;
 mod test;

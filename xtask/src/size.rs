@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::npm;
+use crate::results::store;
 use crate::run::{root, say};
 use crate::wasm::{self, package, tool};
 
@@ -49,7 +50,10 @@ pub fn run() -> Result<()> {
     }
     let table = table(&rows);
     println!("\n{table}");
-    write_section(&root().join("bench/RESULTS.md"), &table)?;
+    store(
+        "client-size",
+        &format!("## Client size\n\n{HOW}\n\n{table}"),
+    )?;
 
     let over: Vec<_> = rows.iter().filter_map(Row::excess).collect();
     if !over.is_empty() {
@@ -170,22 +174,6 @@ fn table(rows: &[Row]) -> String {
     out
 }
 
-/// Puts the table between its marks, and leaves the sections of others alone.
-fn write_section(file: &Path, table: &str) -> Result<()> {
-    let old = fs::read_to_string(file).unwrap_or_else(|_| {
-        "# Results\n\nMeasured by `cargo xtask bench` and `cargo xtask size`.\n".into()
-    });
-    let section = format!("{BEGIN}\n## Client size\n\n{HOW}\n\n{table}{END}");
-    let new = match (old.find(BEGIN), old.find(END)) {
-        (Some(from), Some(to)) => format!("{}{section}{}", &old[..from], &old[to + END.len()..]),
-        _ => format!("{}\n\n{section}\n", old.trim_end()),
-    };
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(file, new).with_context(|| format!("writing {}", file.display()))
-}
-
 /// In bytes of brotli. The goals behind them are lower; these must hold.
 const MODERN_BUDGET: u64 = 16 * 1024;
 const FALLBACK_BUDGET: u64 = 12 * 1024;
@@ -200,6 +188,4 @@ const PEERS: [(&str, &str); 2] = [
     ),
 ];
 
-const BEGIN: &str = "<!-- client-size -->";
-const END: &str = "<!-- /client-size -->";
 const HOW: &str = "All bundled by the same esbuild (`--bundle --minify --target=es2015`), in bytes; by `cargo xtask size`.";

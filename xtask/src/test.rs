@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::demo::{self, DemoArgs};
 use crate::run::{cargo, program, run, run_watching, say, target_dir};
-use crate::{autobahn, needs, npm, size, wasm};
+use crate::{autobahn, cost, needs, npm, size, wasm};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -124,6 +124,11 @@ const STEPS: &[Step] = &[
         name: "size",
         what: "the client's size against its budget",
         run: |_| size::run(),
+    },
+    Step {
+        name: "cost",
+        what: "what a message costs in the client, against its budgets (measured anew while the machine is busy)",
+        run: |_| cost::check(),
     },
     Step {
         name: "shim",

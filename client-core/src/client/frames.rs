@@ -2,9 +2,31 @@
 //! that come too late.
 
 use super::Client;
-use crate::{Epoch, Incoming, Outgoing, Output};
+use crate::{Epoch, EventId, Incoming, ListenerId, Outgoing, Output, PayloadRef, router::Router};
 
 impl Client {
+    /// The quick way for a push: who hears it, in this order, when hearing it is all that is to be done.
+    ///
+    /// It is as if the push had been fed at the instant of the latest [`Self::handle`] and its outputs carried out at
+    /// once: no time passes, nothing is put out, and the payload never leaves the driver's hands. What is due rings by
+    /// [`crate::Input::Timeout`], as ever. Asked again before any other call, it answers the same and changes nothing: a
+    /// driver may remember the answer until then.
+    ///
+    /// `None` when there is more to it (outputs wait for their turn, the line is another or not open, the event is
+    /// unknown): nothing was done, feed [`Incoming::Push`].
+    pub fn push(
+        &mut self,
+        epoch: Epoch,
+        event: EventId,
+    ) -> Option<impl Iterator<Item = ListenerId> + '_> {
+        if !self.is_open(epoch) || !self.outputs.is_empty() || self.router.name(event).is_none() {
+            return None;
+        }
+        self.heard();
+        let name = self.router.name(event)?;
+        Some(self.router.hearers(name))
+    }
+
     /// One frame. A sign of life, whatever it says; its payload is answered for on every path.
     pub(super) fn frame(&mut self, epoch: Epoch, frame: Incoming<'_>) {
         let lives = self.is_open(epoch);
@@ -15,25 +37,28 @@ impl Client {
             Incoming::Reply { id, ok, body } if lives => self.reply(id, ok, body),
             Incoming::Ping { token } if lives => self.send(Outgoing::Pong { token }),
             Incoming::Push { event, body } => {
-                if lives {
-                    for &listener in self.router.hearers(event) {
-                        self.outputs.push_back(Output::Deliver { listener, body });
-                    }
-                }
-                self.out(Output::Release { body });
+                let name = self.router.name(event).filter(|_| lives);
+                Self::deliver(&mut self.outputs, &self.router, name, body);
             }
             Incoming::NamedPush { event, body } => {
-                if lives {
-                    for listener in self.router.hearers_of(event) {
-                        self.outputs.push_back(Output::Deliver { listener, body });
-                    }
-                }
-                self.out(Output::Release { body });
+                let name = Some(event).filter(|_| lives);
+                Self::deliver(&mut self.outputs, &self.router, name, body);
             }
             Incoming::Reply { body, .. } | Incoming::Ping { token: body } => {
                 self.out(Output::Release { body })
             }
             Incoming::Other => {}
         }
+    }
+
+    /// Hands a push to those who hear it, if it may be heard at all, and lets its payload go.
+    #[inline(never)]
+    fn deliver(outputs: &mut Vec<Output>, router: &Router, name: Option<&str>, body: PayloadRef) {
+        if let Some(name) = name {
+            for listener in router.hearers(name) {
+                outputs.push(Output::Deliver { listener, body });
+            }
+        }
+        outputs.push(Output::Release { body });
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Ping {
 impl Client {
     /// The interval is over.
     pub(super) fn beat(&mut self) {
-        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
+        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms);
         // While one ping's verdict is pending, a second would only postpone it.
         if self.timers.at(Timer::Grace) == NEVER {
             self.ping(self.config.heartbeat_grace_ms);
@@ -27,7 +27,7 @@ impl Client {
     /// There is doubt about an open line: asks for a sign of life, to come soon.
     #[inline(never)]
     pub(super) fn probe(&mut self) {
-        let verdict = self.now().after(self.config.probe_grace_ms.max(1));
+        let verdict = self.later(self.config.probe_grace_ms);
         if self.phase.is_open() && self.timers.at(Timer::Grace) > verdict {
             self.ping(self.config.probe_grace_ms);
         }
@@ -63,7 +63,7 @@ impl Client {
         }
         self.timers.clear(Timer::Grace);
         if self.timers.at(Timer::Login) <= self.now() {
-            self.set(Timer::Login, self.config.probe_grace_ms.max(1));
+            self.set(Timer::Login, self.config.probe_grace_ms);
         }
         self.probe();
     }
@@ -75,7 +75,7 @@ impl Client {
             in_session: self.phase.is_login(),
             offline: !self.online,
         });
-        self.set(Timer::Grace, grace_ms.max(1));
+        self.set(Timer::Grace, grace_ms);
         self.send(Outgoing::Ping { id });
     }
 }

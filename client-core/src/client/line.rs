@@ -71,7 +71,7 @@ impl Client {
             return;
         }
         self.timers.clear(Timer::Dial);
-        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
+        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms);
         self.enter(Phase::Open);
         self.flush();
         self.resume_login();
@@ -148,7 +148,7 @@ impl Client {
     pub(super) fn dial(&mut self) {
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
         self.dialled_at = Some(self.now());
-        self.set(Timer::Dial, self.config.dial_timeout_ms.max(1));
+        self.set(Timer::Dial, self.config.dial_timeout_ms);
         self.out(Output::Open { epoch: self.epoch });
         self.enter(Phase::Connecting);
     }

@@ -87,7 +87,7 @@ impl Client {
             // Its answer speaks of the session that ends here.
             ping.in_session = false;
         }
-        self.set(Timer::Login, self.config.login_timeout_ms.max(1));
+        self.set(Timer::Login, self.config.login_timeout_ms);
         self.enter(Phase::LoggingIn);
         self.out(Output::Credentials {
             epoch: self.epoch,
@@ -107,7 +107,7 @@ impl Client {
             if !in_time {
                 // A slow provider: better late than to ask it again and wait as long.
                 self.timers.clear(Timer::LoginRetry);
-                self.set(Timer::Login, self.config.login_timeout_ms.max(1));
+                self.set(Timer::Login, self.config.login_timeout_ms);
                 self.enter(Phase::LoggingIn);
             }
             self.send(Outgoing::Login { id });
@@ -151,9 +151,9 @@ impl Client {
         self.timers.clear(Timer::LoginRetry);
         self.login.forgive();
         let again = std::mem::replace(&mut self.login.ever, true);
-        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms.max(1));
+        self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms);
         if self.attempt > 0 {
-            self.set(Timer::Stable, self.config.stable_after_ms.max(1));
+            self.set(Timer::Stable, self.config.stable_after_ms);
         }
         self.enter(Phase::Ready);
         self.event(ClientEvent::LoggedIn { body, again });

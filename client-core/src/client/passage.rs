@@ -34,14 +34,21 @@ impl Client {
 
     /// In the machine's own time, or [`NEVER`].
     pub(super) fn next_deadline(&self) -> Moment {
-        self.timers.next().0.min(self.pool.next_deadline())
+        self.timers.earliest().min(self.pool.next_deadline())
     }
 
     pub(super) fn now(&self) -> Moment {
         self.clock.now()
     }
 
+    /// Sets a timer; it rings in a millisecond at the earliest.
+    #[inline(never)]
     pub(super) fn set(&mut self, timer: Timer, after_ms: u32) {
-        self.timers.set(timer, self.now().after(after_ms));
+        self.timers.set(timer, self.later(after_ms));
+    }
+
+    /// So much later than now, and a millisecond at the least.
+    pub(super) fn later(&self, ms: u32) -> Moment {
+        self.now().after(ms.max(1))
     }
 }

@@ -75,8 +75,9 @@ impl Client {
 
     /// Settles every request that is in this place alike.
     pub(super) fn settle_all(&mut self, place: Place, error: RequestError) {
-        for id in self.pool.take_all(place) {
-            self.settle(id, Err(error));
+        let mut at = 0;
+        while let Some(pending) = self.pool.take_next(&mut at, |p| p.place == place) {
+            self.settle(pending.id, Err(error));
         }
     }
 
@@ -136,12 +137,17 @@ impl Client {
 
     /// Settles what is out of time.
     pub(super) fn expire_requests(&mut self) {
-        while let Some(pending) = self.pool.take_due(self.now()) {
+        let now = self.now();
+        if self.pool.next_deadline() > now {
+            return;
+        }
+        let mut at = 0;
+        while let Some(pending) = self.pool.take_next(&mut at, |p| p.deadline <= now) {
             let sent = pending.place == Place::Sent;
             if !sent {
                 self.outbox.remove(pending.id);
             }
-            if sent || pending.expires <= self.now() {
+            if sent || pending.expires <= now {
                 self.settle(pending.id, Err(RequestError::TimedOut { sent }));
             } else {
                 self.report_drop(pending.id, DropReason::Expired);
@@ -174,7 +180,7 @@ impl Client {
             };
             self.drop_queued(oldest, DropReason::Full);
         }
-        let too_old = self.now().after(self.config.outbox_max_age_ms.max(1));
+        let too_old = self.later(self.config.outbox_max_age_ms);
         let deadline = expires.min(too_old);
         self.pool.add(Pending {
             id: entry.id,
@@ -198,6 +204,6 @@ impl Client {
 
     /// When a request that is sent now and has no timeout of its own is given up.
     fn sent_deadline(&self) -> Moment {
-        self.now().after(self.config.request_timeout_ms.max(1))
+        self.later(self.config.request_timeout_ms)
     }
 }

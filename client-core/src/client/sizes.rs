@@ -10,7 +10,6 @@ pub struct Sizes {
     pub outputs: usize,
     pub requests: usize,
     pub pool_slots: usize,
-    pub pool_deadlines: usize,
     pub outbox_entries: usize,
     pub outbox_bytes: u32,
     pub listeners: usize,
@@ -21,13 +20,11 @@ impl Client {
     /// How much of each bounded collection is in use. For tests and curiosity.
     #[doc(hidden)]
     pub fn sizes(&self) -> Sizes {
-        let (pool_slots, pool_deadlines) = self.pool.footprint();
         let (listeners, event_names) = self.router.sizes();
         Sizes {
-            outputs: self.outputs.len(),
+            outputs: self.outputs.len() - self.next_output,
             requests: self.pool.len(),
-            pool_slots,
-            pool_deadlines,
+            pool_slots: self.pool.footprint(),
             outbox_entries: self.outbox.len(),
             outbox_bytes: self.outbox.bytes(),
             listeners,

@@ -6,7 +6,7 @@ mod operations;
 mod oracle;
 
 use heartline_client_core::{Backoff, Config};
-use operations::{Op, any_ops};
+use operations::{Latest, Op, Which, any_ops};
 use oracle::World;
 use proptest::prelude::*;
 
@@ -117,4 +117,27 @@ proptest! {
         }
         prop_assert_eq!(eager.outputs_of_the_undrained_twin(), eager.every_output());
     }
+}
+
+#[test]
+fn found_a_new_user_is_not_held_to_the_patience_of_the_refused_one() {
+    let (on, id) = (Which(1), Latest(1));
+    let refused = Op::Reply { on, id, ok: false };
+    let identity = Op::Identity;
+    hold_the_promises(
+        Config::default(),
+        0,
+        &[
+            Op::Start,
+            identity(true),
+            Op::Disconnect,
+            Op::Ring,
+            Op::Honest,
+            Op::Honest,
+            refused,
+            identity(false),
+            identity(true),
+            Op::Honest,
+        ],
+    );
 }

@@ -52,7 +52,7 @@ pub enum Op {
     Push {
         on: Which,
         name: usize,
-        interned: bool,
+        way: Way,
     },
     PushUnknown(Which),
     Garbage(Which),
@@ -77,6 +77,15 @@ pub enum Op {
     ClockSays(u64),
     /// What an honest driver and server would do next.
     Honest,
+}
+
+/// How a driver may feed a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Named,
+    Interned,
+    /// By `Client::push` where that takes it, else as `Interned`.
+    Quick,
 }
 
 /// The socket of the latest epoch, or of another: `latest + 1 - back`.
@@ -120,10 +129,11 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => (0..9u32).prop_map(Op::Unlisten),
         1 => (0..PATTERNS.len()).prop_map(Op::UnlistenPattern),
     ];
+    let way = prop_oneof![Just(Way::Named), Just(Way::Interned), Just(Way::Quick)];
     let frames = prop_oneof![
         6 => (which(), latest(), any::<bool>()).prop_map(|(on, id, ok)| Op::Reply { on, id, ok }),
         2 => which().prop_map(Op::ServerPing),
-        4 => (which(), 0..NAMES.len(), any::<bool>()).prop_map(|(on, name, interned)| Op::Push { on, name, interned }),
+        4 => (which(), 0..NAMES.len(), way).prop_map(|(on, name, way)| Op::Push { on, name, way }),
         1 => which().prop_map(Op::PushUnknown),
         1 => which().prop_map(Op::Garbage),
     ];

@@ -49,10 +49,10 @@ fn an_unanswered_ping_means_a_dead_line() {
             +1s
               +1000ms: close @1 4000
               +1000ms: disconnected: Dead
-              +1000ms: = waiting 504ms, attempt 1, Backoff
+              +1000ms: = waiting 796ms, attempt 1, Backoff
             +2s
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
         "#]],
     );
 }
@@ -96,13 +96,13 @@ fn a_refused_login_does_not_hide_a_dead_line() {
               = Open
             hide
             +70s
-              +1004ms: = LoggingIn
-              +1004ms: credentials #2?
-              +11004ms: = Open
-              +11004ms: send ping #3
-              +14004ms: close @1 4000
-              +14004ms: disconnected: Dead
-              +14004ms: = Parked
+              +1296ms: = LoggingIn
+              +1296ms: credentials #2?
+              +11296ms: = Open
+              +11296ms: send ping #3
+              +14296ms: close @1 4000
+              +14296ms: disconnected: Dead
+              +14296ms: = Parked
         "#]],
     );
 }
@@ -144,7 +144,7 @@ fn a_show_probes_once_and_the_dead_line_is_left_soon() {
             +3s
               +3000ms: close @1 4000
               +3000ms: disconnected: Dead
-              +3000ms: = waiting 504ms, attempt 1, Backoff
+              +3000ms: = waiting 796ms, attempt 1, Backoff
         "#]],
     );
 }
@@ -175,7 +175,7 @@ fn after_a_sleep_the_line_is_probed_before_it_is_trusted() {
             +3s
               +3000ms: close @1 4000
               +3000ms: disconnected: Dead
-              +3000ms: = waiting 504ms, attempt 1, Backoff
+              +3000ms: = waiting 796ms, attempt 1, Backoff
         "#]],
     );
     check(
@@ -255,7 +255,7 @@ fn the_network_is_reported_gone_but_the_line_lives() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
         "#]],
     );
 }
@@ -288,10 +288,10 @@ fn a_late_reply_to_a_ping_of_the_former_line_or_session_means_nothing() {
               +25000ms: send ping #2
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             until open
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
             opened
               = Open
               = LoggingIn

@@ -258,42 +258,42 @@ fn a_refused_token_is_not_retried_at_full_pace() {
               login refused p1
               = Open
             until credentials
-              +7739ms: = LoggingIn
-              +7739ms: credentials #2?
+              +6232ms: = LoggingIn
+              +6232ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             until credentials
-              +15982ms: = LoggingIn
-              +15982ms: credentials #3?
+              +11490ms: = LoggingIn
+              +11490ms: credentials #3?
             creds
               send login #3
             reply error
               login refused p3
               = Open
             until credentials
-              +29145ms: = LoggingIn
-              +29145ms: credentials #4?
+              +38268ms: = LoggingIn
+              +38268ms: credentials #4?
             creds
               send login #4
             reply error
               login refused p4
               = Open
             until credentials
-              +7134ms: send ping #5
-              +33229ms: = LoggingIn
-              +33229ms: credentials #6?
+              +4010ms: send ping #5
+              +53979ms: = LoggingIn
+              +53979ms: credentials #6?
             creds
               send login #6
             reply error
               login refused p5
               = Open
             until credentials
-              +33905ms: send ping #7
-              +43506ms: = LoggingIn
-              +43506ms: credentials #8?
+              +10031ms: send ping #7
+              +56262ms: = LoggingIn
+              +56262ms: credentials #8?
         "#]],
     );
 }

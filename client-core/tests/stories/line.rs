@@ -137,31 +137,31 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +20s
             closed 1006
               disconnected: Remote { code: Some(1006) }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             until open
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 2079ms, attempt 2, Backoff
+              = waiting 2415ms, attempt 2, Backoff
             until open
-              +2079ms: open @3
-              +2079ms: = Connecting
+              +2415ms: open @3
+              +2415ms: = Connecting
             failed
               close @3 1000
               disconnected: DialFailed
-              = waiting 2035ms, attempt 3, Backoff
+              = waiting 923ms, attempt 3, Backoff
             until open
-              +2035ms: open @4
-              +2035ms: = Connecting
+              +923ms: open @4
+              +923ms: = Connecting
             failed
               close @4 1000
               disconnected: DialFailed
-              = waiting 3263ms, attempt 4, Backoff
+              = waiting 2363ms, attempt 4, Backoff
             until open
-              +3263ms: open @5
-              +3263ms: = Connecting
+              +2363ms: open @5
+              +2363ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -174,10 +174,10 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +9s
             closed
               disconnected: Remote { code: None }
-              = waiting 2337ms, attempt 5, Backoff
+              = waiting 9653ms, attempt 5, Backoff
             until open
-              +2337ms: open @6
-              +2337ms: = Connecting
+              +9653ms: open @6
+              +9653ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -190,7 +190,7 @@ fn a_lost_line_waits_with_growing_jitter_until_it_was_stable() {
             +11s
             closed
               disconnected: Remote { code: None }
-              = waiting 676ms, attempt 1, Backoff
+              = waiting 1121ms, attempt 1, Backoff
         "#]],
     );
 }
@@ -234,11 +234,11 @@ fn a_dial_has_a_timeout_of_its_own() {
             +10s
               +10000ms: close @1 1000
               +10000ms: disconnected: DialTimedOut
-              +10000ms: = waiting 504ms, attempt 1, Backoff
+              +10000ms: = waiting 796ms, attempt 1, Backoff
             opened
             +2s
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
         "#]],
     );
 }
@@ -349,7 +349,7 @@ fn shown_again_it_dials_at_once_and_without_backoff() {
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 1370ms, attempt 1, Backoff
+              = waiting 509ms, attempt 1, Backoff
             +500ms
             hide
               = Parked
@@ -368,7 +368,7 @@ fn hiding_while_waiting_parks() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             hide
               = Parked
             +1h
@@ -390,7 +390,7 @@ fn the_networks_return_dials_at_once() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             offline
               = waiting, attempt 1, Network
             +1h
@@ -409,14 +409,14 @@ fn a_storm_of_signals_cannot_storm_the_server() {
             +1s
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             online
               open @2
               = Connecting
             failed
               close @2 1000
               disconnected: DialFailed
-              = waiting 1370ms, attempt 1, Backoff
+              = waiting 509ms, attempt 1, Backoff
             online
               = waiting 500ms, attempt 1, Backoff
             show
@@ -428,7 +428,7 @@ fn a_storm_of_signals_cannot_storm_the_server() {
             failed
               close @3 1000
               disconnected: DialFailed
-              = waiting 838ms, attempt 1, Backoff
+              = waiting 765ms, attempt 1, Backoff
             show
               = waiting 500ms, attempt 1, Backoff
         "#]],
@@ -463,10 +463,10 @@ fn news_of_an_old_socket_is_dropped() {
             disconnect
               close @1 1000
               disconnected: Asked
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             +2s
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -515,10 +515,10 @@ fn a_login_in_between_begins_the_stable_time_anew() {
         expect![[r#"
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             until open
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -535,7 +535,7 @@ fn a_login_in_between_begins_the_stable_time_anew() {
             +2s
             closed
               disconnected: Remote { code: None }
-              = waiting 2079ms, attempt 2, Backoff
+              = waiting 2415ms, attempt 2, Backoff
         "#]],
     );
 }

@@ -23,24 +23,24 @@ fn a_refused_login_is_retried_ever_more_slowly() {
               login refused p1
               = Open
             +3s
-              +1004ms: = LoggingIn
-              +1004ms: credentials #2?
+              +1296ms: = LoggingIn
+              +1296ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             +5s
-              +3579ms: = LoggingIn
-              +3579ms: credentials #3?
+              +3915ms: = LoggingIn
+              +3915ms: credentials #3?
             creds
               send login #3
             reply error
               login refused p3
               = Open
             +9s
-              +5535ms: = LoggingIn
-              +5535ms: credentials #4?
+              +4423ms: = LoggingIn
+              +4423ms: credentials #4?
             creds
               send login #4
             reply ok
@@ -75,10 +75,10 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 1004ms, attempt 1, Backoff
+              = waiting 1296ms, attempt 1, Backoff
             +3s
-              +1004ms: open @2
-              +1004ms: = Connecting
+              +1296ms: open @2
+              +1296ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -90,10 +90,10 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 3579ms, attempt 2, Backoff
+              = waiting 3915ms, attempt 2, Backoff
             +5s
-              +3579ms: open @3
-              +3579ms: = Connecting
+              +3915ms: open @3
+              +3915ms: = Connecting
             opened
               = Open
               = LoggingIn
@@ -105,7 +105,7 @@ fn refusals_are_remembered_when_the_server_closes_after_each() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 5535ms, attempt 3, Backoff
+              = waiting 4423ms, attempt 3, Backoff
         "#]],
     );
 }
@@ -206,8 +206,8 @@ fn a_provider_that_fails_is_asked_again_later() {
             no creds
               = Open
             +3s
-              +1004ms: = LoggingIn
-              +1004ms: credentials #2?
+              +1296ms: = LoggingIn
+              +1296ms: credentials #2?
             creds
               send login #2
             reply ok
@@ -236,8 +236,8 @@ fn a_provider_that_never_answers_is_asked_again_and_the_line_is_probed() {
             reply error
               release p1
             +3s
-              +1004ms: = LoggingIn
-              +1004ms: credentials #3?
+              +1296ms: = LoggingIn
+              +1296ms: credentials #3?
             creds #1
             creds
               send login #3
@@ -266,11 +266,11 @@ fn an_unanswered_login_finds_the_dead_line() {
             +13s
               +10000ms: = Open
               +10000ms: send ping #2
-              +11004ms: = LoggingIn
-              +11004ms: credentials #3?
+              +11296ms: = LoggingIn
+              +11296ms: credentials #3?
               +13000ms: close @1 4000
               +13000ms: disconnected: Dead
-              +13000ms: = waiting 1370ms, attempt 1, Backoff
+              +13000ms: = waiting 509ms, attempt 1, Backoff
         "#]],
     );
 }
@@ -347,16 +347,16 @@ fn a_success_wipes_the_refusals_out() {
               login refused p1
               = Open
             until credentials
-              +1004ms: = LoggingIn
-              +1004ms: credentials #2?
+              +1296ms: = LoggingIn
+              +1296ms: credentials #2?
             creds
               send login #2
             reply error
               login refused p2
               = Open
             until credentials
-              +3579ms: = LoggingIn
-              +3579ms: credentials #3?
+              +3915ms: = LoggingIn
+              +3915ms: credentials #3?
             creds
               send login #3
             reply ok
@@ -375,10 +375,10 @@ fn a_success_wipes_the_refusals_out() {
               = Open
             closed
               disconnected: Remote { code: None }
-              = waiting 1338ms, attempt 1, Backoff
+              = waiting 1265ms, attempt 1, Backoff
             until open
-              +1338ms: open @2
-              +1338ms: = Connecting
+              +1265ms: open @2
+              +1265ms: = Connecting
             opened
               = Open
               = LoggingIn

@@ -82,7 +82,7 @@ fn the_line_is_lost_and_the_fate_unknown() {
               settle #2: SentUnknown
               settle #3: SentUnknown
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
         "#]],
     );
     check(
@@ -94,7 +94,7 @@ fn the_line_is_lost_and_the_fate_unknown() {
               close @1 1000
               settle #2: SentUnknown
               disconnected: Asked
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
         "#]],
     );
     check(
@@ -168,7 +168,7 @@ fn a_failed_login_or_ping_means_a_failed_line() {
             send failed
               close @1 1000
               disconnected: Error
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
         "#]],
     );
     check(
@@ -179,7 +179,7 @@ fn a_failed_login_or_ping_means_a_failed_line() {
             send lost
               close @1 1000
               disconnected: Error
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
         "#]],
     );
 }

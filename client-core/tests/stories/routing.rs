@@ -101,10 +101,10 @@ fn listeners_do_not_double_on_reconnect() {
             on a
             closed
               disconnected: Remote { code: None }
-              = waiting 504ms, attempt 1, Backoff
+              = waiting 796ms, attempt 1, Backoff
             +2s
-              +504ms: open @2
-              +504ms: = Connecting
+              +796ms: open @2
+              +796ms: = Connecting
             opened
               = Open
               = LoggingIn

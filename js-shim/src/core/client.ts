@@ -7,8 +7,8 @@ import { isThenable } from '../socket/task'
 import { CLOSE, Fate, In, OPTIONS, Out, PhaseCode, UNSENT, WAITS } from './codes'
 import { createExchange } from './exchange'
 import { createLink } from './link'
-import { createListeners } from './listeners'
-import { createMachine } from './machine'
+import { createListeners, type Hearer } from './listeners'
+import { createMachine, type MachineOwner } from './machine'
 import { createNewsroom } from './news'
 import type { ClientOptions, ClientState, Credentials, HeartlineClient } from './options'
 import { createRequests } from './requests'
@@ -20,13 +20,14 @@ const MAX_RESTARTS = 6
 export function createClient(options: ClientOptions): HeartlineClient {
   const { host } = options
   const { listen, tell, report, log } = createNewsroom(options)
-  const machine = createMachine(host, { act, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) })
+  const hearer: MachineOwner['hearer'] = (id) => listeners.find(id)
+  const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) })
   const { feed, hold } = machine
   const listeners = createListeners(machine)
   const requests = createRequests(machine)
   const exchange = createExchange(host, machine)
   const { take } = exchange
-  const link = createLink(host, machine, exchange.receive, log)
+  const link = createLink(host, machine, exchange.taker, log)
 
   let phase: PhaseCode = PhaseCode.IDLE
   let state: ClientState = { phase: 'idle' }
@@ -153,16 +154,22 @@ export function createClient(options: ClientOptions): HeartlineClient {
     }
   }
 
+  function deliver(hearer: Hearer, message: unknown) {
+    if (over) return
+    const { fn } = hearer
+    if (hearer.once) listeners.remove(hearer)
+    try {
+      fn(message)
+    } catch (error) {
+      report(error)
+    }
+  }
+
   function act(kind: Out, a: number, b: number, c: number): void {
     switch (kind) {
       case Out.DELIVER: {
-        const fn = listeners.take(a)
-        try {
-          if (fn && !over) fn(exchange.payload(b))
-        } catch (error) {
-          report(error)
-        }
-        return
+        const found = hearer(a)
+        return found && deliver(found, exchange.payload(b))
       }
       case Out.RELEASE:
         return take(a)
@@ -277,7 +284,7 @@ const PHASES: Array<ClientState['phase']> = [
   'closed',
 ]
 
-/** The boundary says "none" as the largest number of 32 bits. */
+/** The boundary says "none" as -1. */
 function known(number: number): number | undefined {
-  return number === 0xffffffff || number < 0 ? undefined : number
+  return number < 0 ? undefined : number
 }

@@ -43,6 +43,7 @@ export const enum Out {
   LOGIN_REFUSED = 12,
   DISCONNECTED = 13,
   OUTBOX_DROPPED = 14,
+  HEARER = 15,
 }
 
 export const enum Fate {

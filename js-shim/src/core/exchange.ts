@@ -2,15 +2,17 @@
  * The frames of one client: what comes in is fed to the core by numbers, what the core decides to send becomes text. Keeps
  * what the numbers stand for: payloads, event names, and the uuids' prefix.
  */
+import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 import type { Link } from './link'
-import type { Machine } from './machine'
+import type { Machine, Route } from './machine'
 import { uuidPrefix } from './prefix'
-import { decode, encode, encodePong } from './wire'
+import { encode, encodePong, type FrameTaker } from './wire'
 
 export interface Exchange {
-  receive(epoch: number, text: string): void
+  /** Feeds the core what is decoded. */
+  taker: FrameTaker
   /** `json`: the data. */
   send(link: Link, epoch: number, id: number, event: string, json: string | undefined): void
   pong(link: Link, epoch: number, ref: number): void
@@ -24,11 +26,11 @@ export interface Exchange {
   count(): number
 }
 
-export function createExchange(host: Host, { feed, query, follow, hold }: Machine): Exchange {
+export function createExchange(host: Host, { feed, push, query, feedBy }: Machine): Exchange {
   /** The payloads by number, from 1. A number is used again once its payload was taken. */
   const payloads: unknown[] = [undefined]
   const free: number[] = []
-  const names = new Map<string, number>()
+  const routes = new Map<string, Route>()
   let prefix = uuidPrefix(host)
 
   const keep = (value: unknown) => {
@@ -37,15 +39,16 @@ export function createExchange(host: Host, { feed, query, follow, hold }: Machin
     return ref
   }
 
-  /** The core's number of an event name; -1 when its table is full. */
-  const nameOf = (event: string) => {
-    let name = names.get(event)
-    if (name === undefined) {
-      name = query((core, id) => core.intern(id, event))
-      if (name === undefined || name < 0) return NONE
-      names.set(event, name)
-    }
-    return name
+  /** The way of an event that is met for the first time; undefined when the core's table is full. */
+  const newRoute = (name: string) => {
+    const event = query((core, id) => {
+      core.text(name)
+      return core.intern(id)
+    })
+    if (event === undefined || event < 0) return undefined
+    const route: Route = { event, hearers: undefined, told: NONE }
+    routes.set(name, route)
+    return route
   }
 
   /** The number in a uuid of ours; 0 for any other. */
@@ -53,6 +56,26 @@ export function createExchange(host: Host, { feed, query, follow, hold }: Machin
     if (typeof uuid !== 'string' || uuid.lastIndexOf(prefix, 0) !== 0) return 0
     const digits = uuid.slice(prefix.length)
     return /^[1-9]\d{0,9}$/.test(digits) ? +digits : 0
+  }
+
+  const taker: FrameTaker = {
+    push(epoch, event, message) {
+      const route = routes.get(event) || newRoute(event)
+      if (!route) {
+        const body = keep(message)
+        feedBy((core, id, now) => {
+          core.text(event)
+          return core.named_push(id, now, epoch, body)
+        })
+      } else if (!push(epoch, route, message)) feed(In.PUSH, epoch, route.event, keep(message))
+    },
+    reply(epoch, uuid, ok, body) {
+      const id = idOf(uuid)
+      if (id) feed(In.REPLY, epoch, id, +ok, keep(body))
+      else feed(In.OTHER, epoch)
+    },
+    ping: (epoch, raw) => feed(In.PING, epoch, keep(raw)),
+    other: (epoch) => feed(In.OTHER, epoch),
   }
 
   const take = (ref: number) => {
@@ -63,34 +86,21 @@ export function createExchange(host: Host, { feed, query, follow, hold }: Machin
   }
 
   return {
-    receive(epoch, text) {
-      const frame = decode(text)
-      if (frame.kind === 'push') {
-        const { event } = frame
-        const name = nameOf(event)
-        const body = keep(frame.body)
-        if (name >= 0) return feed(In.PUSH, epoch, name, body)
-        return hold(() => follow(query((core, id, now) => core.named_push(id, now, epoch, body, event))))
-      }
-      if (frame.kind === 'ping') return feed(In.PING, epoch, keep(frame.raw))
-      const id = frame.kind === 'reply' ? idOf(frame.uuid) : 0
-      if (frame.kind === 'reply' && id) feed(In.REPLY, epoch, id, +frame.ok, keep(frame.body))
-      else feed(In.OTHER, epoch)
-    },
+    taker,
     send(link, epoch, id, event, json) {
       link.send(epoch, encode(event, json, prefix + id), (fate) => {
         if (fate !== 'accepted') feed(In.SEND_FAILED, epoch, id, +(fate === 'unknown'))
       })
     },
     pong(link, epoch, ref) {
-      link.send(epoch, encodePong(take(ref) as string), () => {})
+      link.send(epoch, encodePong(take(ref) as string), nothing)
     },
     payload: (ref) => payloads[ref],
     take,
     reset() {
       payloads.length = 1
       free.length = 0
-      names.clear()
+      routes.clear()
       prefix = uuidPrefix(host)
     },
     count: () => payloads.length - 1 - free.length,

@@ -6,7 +6,7 @@ import type { ConnectOptions, Host, SendFate, Socket } from '../types'
 import { decodeUtf8 } from '../utf8'
 import { In, NONE } from './codes'
 import type { Machine } from './machine'
-import { advice } from './wire'
+import { advice, decode, type FrameTaker } from './wire'
 
 export interface Link {
   open(epoch: number, url: () => string, options: ConnectOptions | undefined): void
@@ -18,7 +18,7 @@ export interface Link {
 export function createLink(
   host: Host,
   { feed, hold }: Machine,
-  receive: (epoch: number, text: string) => void,
+  taker: FrameTaker,
   log: (line: string) => void,
 ): Link {
   /** The present attempt; 0: none. */
@@ -33,14 +33,14 @@ export function createLink(
     if (former) former.close(code, '')
   }
 
-  const hear = (epoch: number, data: string | ArrayBuffer) => {
+  const hearBytes = (epoch: number, bytes: ArrayBuffer) => {
     let text: string
     try {
-      text = typeof data === 'string' ? data : decodeUtf8(new Uint8Array(data))
+      text = decodeUtf8(new Uint8Array(bytes))
     } catch (_) {
       return feed(In.OTHER, epoch)
     }
-    receive(epoch, text)
+    decode(epoch, text, taker)
   }
 
   const dial = (epoch: number, url: () => string, options: ConnectOptions) => {
@@ -53,7 +53,11 @@ export function createLink(
     try {
       made = host.connect(url(), options, {
         open: () => mine() && feed(In.OPENED, epoch),
-        message: (data) => mine() && hear(epoch, data),
+        message(data) {
+          if (current !== epoch) return
+          if (typeof data === 'string') decode(epoch, data, taker)
+          else hearBytes(epoch, data)
+        },
         error: (detail) => mine() && failed(detail),
         close: (code, reason) => mine() && feed(In.CLOSED, epoch, code === undefined ? NONE : code, advice(reason)),
       })

@@ -1,13 +1,17 @@
 /** The app's callbacks on pushes. The core decides who hears what; this table knows whom its numbers mean. */
+import { nothing } from '../socket/task'
 import { In } from './codes'
 import type { Machine } from './machine'
 import type { Listener } from './options'
 
-interface Entry {
-  pattern: string
+/** One callback. */
+export interface Hearer {
   fn: Listener
-  replace: boolean
-  once: boolean
+  readonly once: boolean
+}
+
+interface Entry extends Hearer {
+  pattern: string
   /** The core's number; 0: not told yet. */
   id: number
 }
@@ -19,7 +23,8 @@ export interface Listeners {
   /** Tells a fresh core every listener, in their order. What it does not take goes to `refused`. */
   tellAll(refused: (error: unknown) => void): void
   /** Whom to call; undefined when it was removed since the core decided. */
-  take(id: number): Listener | undefined
+  find(id: number): Hearer | undefined
+  remove(hearer: Hearer): void
   count(): number
 }
 
@@ -28,8 +33,11 @@ export function createListeners({ query, feed }: Machine): Listeners {
   const byId = new Map<number, Entry>()
 
   const tell = (entry: Entry) => {
-    const { pattern, replace } = entry
-    const id = query((core, client, now) => core.listen(client, now, replace, pattern))
+    const { pattern } = entry
+    const id = query((core, client, now) => {
+      core.text(pattern)
+      return core.listen(client, now)
+    })
     if (id === undefined) return
     // An empty or endless pattern, or too many listeners: the core says so by a negative number.
     if (id < 0) {
@@ -40,7 +48,10 @@ export function createListeners({ query, feed }: Machine): Listeners {
     byId.set(id, entry)
   }
 
-  const remove = (entry: Entry) => {
+  const remove: Listeners['remove'] = (hearer) => {
+    const entry = hearer as Entry
+    // Whoever still remembers the entry keeps nothing of the page alive.
+    entry.fn = nothing
     if (entries.delete(entry) && byId.delete(entry.id)) feed(In.UNLISTEN, entry.id)
   }
 
@@ -51,13 +62,14 @@ export function createListeners({ query, feed }: Machine): Listeners {
 
   return {
     add(pattern, fn, replace, once) {
-      const entry: Entry = { pattern, fn, replace, once, id: 0 }
+      const entry: Entry = { pattern, fn, once, id: 0 }
       if (replace) off(pattern)
       entries.add(entry)
       tell(entry)
       return () => remove(entry)
     },
     off,
+    remove,
     tellAll(refused) {
       byId.clear()
       entries.forEach((entry) => {
@@ -68,11 +80,7 @@ export function createListeners({ query, feed }: Machine): Listeners {
         }
       })
     },
-    take(id) {
-      const entry = byId.get(id)
-      if (entry && entry.once) remove(entry)
-      return entry && entry.fn
-    },
+    find: (id) => byId.get(id),
     count: () => entries.size,
   }
 }

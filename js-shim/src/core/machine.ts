@@ -6,16 +6,31 @@ import { loadEngine, type Engine, type Source } from '../load/index'
 import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
+import type { Hearer } from './listeners'
 
 /** What the machine tells its client. */
 export interface MachineOwner {
   /** One output. Runs outside the core, so it may feed the core again. */
   act(kind: number, a: number, b: number, c: number): void
+  /** Whom the core means by this listener; undefined when it was removed since the core decided. */
+  hearer(listener: number): Hearer | undefined
+  /** Calls one listener with a push. Must not throw. */
+  deliver(hearer: Hearer, message: unknown): void
   /** A fresh core stands ready to be told everything from the beginning. */
   ready(engine: Engine): void
   /** The core trapped, or could not be loaded. */
   failed(error: unknown): void
   fallback(loader: string, error: unknown): void
+}
+
+/** Where the pushes of one event go. */
+export interface Route {
+  /** The core's number of the event. */
+  readonly event: number
+  /** What the core answered last: whom to call; undefined when it is not that simple. */
+  hearers: Hearer[] | undefined
+  /** What the core had been told by then. */
+  told: number
 }
 
 export interface Machine {
@@ -25,10 +40,15 @@ export interface Machine {
   load(source: Source, options: (set: (key: number, value: number) => void) => void): void
   /** Feeds one input and acts on what comes of it. Does nothing while there is no core. */
   feed(kind: In, a?: number, b?: number, c?: number, d?: number): void
+  /**
+   * The quick way of a push: no time is asked, nothing is queued, the message stays here. False when it was not taken,
+   * because something must come before it: feed it then.
+   */
+  push(epoch: number, route: Route, message: unknown): boolean
   /** Any other call of the core; undefined when there is none, or it trapped. */
   query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
-  /** What `feed` and its kin answered: a deadline, or a negative code of misuse, which changes nothing. */
-  follow(answer: number | undefined): void
+  /** Feeds by another call of the core than `feed`, which answers alike. */
+  feedBy(work: (core: Engine['core'], id: number, now: number) => number): void
   /** Does `work` first and acts on the outputs afterwards. */
   hold(work: () => void): void
   /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
@@ -37,8 +57,8 @@ export interface Machine {
   unload(): void
 }
 
-/** Seeds lie below this; the core cuts off the fraction. */
-const MAX_SEED = 1e15
+/** How many seeds there are; the boundary cuts off the fraction. */
+const SEEDS = 0x100000000
 
 /** Numbers per output in the queue. */
 const STRIDE = 4
@@ -48,7 +68,11 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   /** The number of our client within its module. */
   let id = 0
   let queue: number[] = []
+  /** How often the core was told anything but pushes: it cannot have changed its mind in between. */
+  let told = 0
   let busy = false
+  /** Something was fed while we were busy: there may be outputs, and another deadline. */
+  let stirred = false
   /** When the core wants to be woken, and when it will be. */
   let due = Infinity
   let armedFor = Infinity
@@ -62,27 +86,64 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
       queue = outputs
       engine = loaded
       const made = query((core) => {
-        options(core.option)
-        return core.create(Math.random() * MAX_SEED, host.now())
+        id = core.create(Math.random() * SEEDS, host.now())
+        options((key, value) => core.option(id, key, value))
+        return true
       })
-      if (made === undefined) return
-      id = made
+      if (!made) return
       owner.ready(loaded)
     }, owner.failed)
   }
 
   const feed: Machine['feed'] = (kind, a = 0, b = 0, c = 0, d = 0) => {
     if (!engine) return
+    told++
     // Not through `query`: this is the path of every message.
     try {
-      follow(engine.core.feed(id, kind, host.now(), a, b, c, d))
+      const now = host.now()
+      follow(now, engine.core.feed(id, kind, now, a, b, c, d))
     } catch (error) {
       fail(error)
     }
     drain()
   }
 
+  const ask = (epoch: number, route: Route) => {
+    const taken = engine!.core.push(id, epoch, route.event) >= 0
+    // Nothing else waits in the queue while we are not busy.
+    const hearers: Hearer[] = []
+    for (let at = 0; at < queue.length; at += STRIDE) {
+      const hearer = owner.hearer(queue[at + 1])
+      if (hearer) hearers.push(hearer)
+    }
+    queue.length = 0
+    route.hearers = taken ? hearers : undefined
+    route.told = told
+  }
+
+  const push: Machine['push'] = (epoch, route, message) => {
+    // Amid acting, what the core decided before comes first.
+    if (busy || !engine) return false
+    // Asked twice in a row, the core answers the same and changes nothing: then it need not be asked.
+    if (route.told !== told) {
+      try {
+        ask(epoch, route)
+      } catch (error) {
+        fail(error)
+        return true
+      }
+    }
+    const { hearers } = route
+    if (!hearers) return false
+    busy = true
+    for (let at = 0; at < hearers.length; at++) owner.deliver(hearers[at], message)
+    busy = false
+    if (stirred) drain()
+    return true
+  }
+
   const query: Machine['query'] = (work) => {
+    told++
     try {
       return engine && work(engine.core, id, host.now())
     } catch (error) {
@@ -91,8 +152,13 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     }
   }
 
-  const follow: Machine['follow'] = (answer) => {
-    if (answer !== undefined && answer >= NONE) due = answer === NONE ? Infinity : answer
+  const follow = (now: number, answer: number) => {
+    if (answer >= NONE) due = answer === NONE ? Infinity : now + answer
+  }
+
+  const feedBy: Machine['feedBy'] = (work) => {
+    query((core, id, now) => follow(now, work(core, id, now)))
+    drain()
   }
 
   const hold: Machine['hold'] = (work) => {
@@ -107,6 +173,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   }
 
   const unload = () => {
+    told++
     const former = engine
     engine = undefined
     due = armedFor = Infinity
@@ -126,8 +193,12 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
 
   /** Outputs that come of acting on outputs are acted on in turn, by the same loop. */
   const drain = () => {
-    if (busy) return
+    if (busy) {
+      stirred = true
+      return
+    }
     busy = true
+    stirred = false
     try {
       let from = queue
       for (let at = 0; at < from.length; at += STRIDE) {
@@ -163,12 +234,14 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     runs: () => !!engine,
     load,
     feed,
+    push,
     query,
-    follow,
+    feedBy,
     hold,
     whenIdle(work) {
-      if (busy) later = work
-      else work()
+      if (!busy) return work()
+      later = work
+      stirred = true
     },
     unload,
   }

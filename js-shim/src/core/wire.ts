@@ -3,30 +3,46 @@
  * decoder in Rust together.
  */
 
-/** A decoded frame. `push` and `reply` carry their payload. */
-export type Frame =
-  | { kind: 'reply'; uuid: unknown; ok: boolean; body: any }
-  | { kind: 'ping'; raw: string }
-  | { kind: 'push'; event: string; body: any }
-  | { kind: 'other' }
+/** Who takes the frames, by kind. */
+export interface FrameTaker {
+  push(epoch: number, event: string, body: any): void
+  reply(epoch: number, uuid: unknown, ok: boolean, body: any): void
+  /** `raw`: the uuid as it was written. */
+  ping(epoch: number, raw: string): void
+  /** What is not a frame of ours, and even no frame at all. */
+  other(epoch: number): void
+}
 
-const OTHER: Frame = { kind: 'other' }
-
-/** Never throws: what is not a frame of ours is `other`. A byte-order mark is skipped. */
-export function decode(text: string): Frame {
+/**
+ * Hands one frame of this epoch to its taker, and never throws by itself. No frame object in between, and the byte-order
+ * mark is looked for only where the parser stumbles: this is the path of every message.
+ */
+export function decode(epoch: number, text: string, to: FrameTaker): void {
   let body: any
   try {
-    body = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
+    body = JSON.parse(text)
   } catch (_) {
-    return OTHER
+    body = parseMarked(text)
   }
-  if (!body || typeof body !== 'object' || Array.isArray(body)) return OTHER
-  if (body.type === 'respon') {
-    const data = body.data
-    return { kind: 'reply', uuid: body.event, ok: !!data && !Array.isArray(data) && data.error === 0, body: data }
+  // A text, a number or a list has none of these members, and so is none of ours.
+  const type = body && body.type
+  if (type === 'respon') {
+    const { event, data } = body
+    to.reply(epoch, event, !!data && !Array.isArray(data) && data.error === 0, data)
+  } else if (type === 'ping') {
+    if ('uuid' in body) to.ping(epoch, spelling(text, body.uuid))
+    else to.other(epoch)
+  } else if (body && typeof body.event === 'string') to.push(epoch, body.event, body)
+  else to.other(epoch)
+}
+
+/** Text that begins with a byte-order mark, parsed without it; undefined, which no JSON says, for what is none. */
+function parseMarked(text: string): any {
+  try {
+    return text.charCodeAt(0) === 0xfeff ? JSON.parse(text.slice(1)) : undefined
+  } catch (_) {
+    return undefined
   }
-  if (body.type === 'ping') return 'uuid' in body ? { kind: 'ping', raw: spelling(text, body.uuid) } : OTHER
-  return typeof body.event === 'string' ? { kind: 'push', event: body.event, body } : OTHER
 }
 
 /** The uuid as it was written: a number keeps its digits, which `JSON.parse` loses beyond 2^53 and in 1.10. */

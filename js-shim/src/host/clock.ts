@@ -14,9 +14,10 @@ function monotonicClock(): () => number {
   let offset = 0
   let last = 0
   return () => {
+    const now = Date.now()
     // The user set the clock back: go on from where we were.
-    offset = Math.max(offset, last - Date.now())
-    return (last = Date.now() + offset)
+    offset = Math.max(offset, last - now)
+    return (last = now + offset)
   }
 }
 

@@ -1,5 +1,5 @@
 /** One instance of the core, however it was loaded. */
-import { glue, type Glue } from '../../pkg/heartline_glue.js'
+import { glue, type Calls, type Glue } from '../../pkg/heartline_glue.js'
 import { encodeUtf8 } from '../utf8'
 
 /** Where the module is, or what it is; `false`, or nothing, means the JavaScript build, to be fetched. */
@@ -18,21 +18,20 @@ export type Emit = (instance: number, kind: number, a: number, b: number, c: num
 export interface Engine {
   /** 'wx', 'tt', 'my', 'wasm' or 'js'. */
   readonly name: string
-  readonly core: Glue
+  readonly core: Calls
 }
 
 export type Imports = Glue['imports']
 
 /** Puts the glue around what `instantiate` makes of its imports. */
 export function bind(name: string, emit: Emit, instantiate: (imports: Imports) => unknown): Promise<Engine> {
-  const core = glue({ emit, encode: encodeUtf8 })
+  const { imports, calls } = glue({ emit, encode: encodeUtf8 })
   // By a promise from the start: some runtimes throw instead of rejecting.
-  return Promise.resolve(core.imports)
+  return Promise.resolve(imports)
     .then(instantiate)
     .then((made: any) => {
       // Some runtimes answer { instance }, some the instance itself, and wasm2js the exports.
       const instance = made.instance || made
-      core.set(instance.exports || instance)
-      return { name, core }
+      return { name, core: calls(instance.exports || instance) }
     })
 }

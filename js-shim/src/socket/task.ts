@@ -77,21 +77,24 @@ export function dialTask(
     shut()
   }
   const open = () => {
-    if (isOpen) return
     isOpen = true
     tell(events.open)
   }
   // All four handlers at once, in the same turn as the connect call, or the open event can be missed.
   const adopt = (candidate: SocketTask) => {
     task = candidate
-    task.onOpen(() => (isOver ? shut() : open()))
+    task.onOpen(() => (isOver ? shut() : isOpen || open()))
     task.onMessage((event) => {
-      const data = payload(event)
+      // Text, as nearly always, needs no further look.
+      const data = event && typeof event.data === 'string' && !event.isBuffer ? event.data : payload(event)
       if (isOver) return shut()
       if (data === undefined) return
       // A message before the open event: the platform lost the open. The socket evidently is.
-      open()
-      if (!isOver) tell(() => events.message(data))
+      if (!isOpen) open()
+      if (isOver) return
+      // Not through `tell`, which costs a closure for each message.
+      if (returned) events.message(data)
+      else tell(() => events.message(data))
     })
     task.onError((event) => isOver || fail(event))
     task.onClose((event) => {

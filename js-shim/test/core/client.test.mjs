@@ -282,6 +282,29 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     line.destroy()
   })
 
+  story('where the low half of the clock begins again from zero, nothing happens early, late or not at all', async () => {
+    const host = new ScriptedHost()
+    host.time = 396 * 2 ** 32 - 2500
+    const { line } = await ready({ host, heartbeatMs: 1000, heartbeatGraceMs: 500, requestTimeoutMs: 4000 })
+    const reasons = []
+    line.listen('disconnect', ({ reason }) => reasons.push([reason, host.time % 2 ** 32]))
+    const asked = fails(line.request('x'), { code: 'timed_out', sent: true })
+    const pings = () => host.last.frames.filter(({ event }) => event === 'ping').length
+    for (let second = 1; second <= 5; second++) {
+      await host.advance(1000)
+      assert.equal(pings(), second)
+      host.last.hear({ type: 'app', event: 'a' })
+      if (second === 3) assert.equal(line.diagnostics().requests, 1)
+      if (second === 4) assert.equal(line.diagnostics().requests, 0)
+    }
+    await asked
+    await host.advance(1499)
+    assert.deepEqual(reasons, [])
+    await host.advance(2)
+    assert.deepEqual(reasons, [['dead', 4000]])
+    line.destroy()
+  })
+
   story('without a network nothing is dialled until it is back', async () => {
     const host = new ScriptedHost()
     let online = false
@@ -356,6 +379,81 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     host.last.welcome()
     host.last.hear({ type: 'app', event: 'a' })
     assert.deepEqual(heard, ['a'])
+    line.destroy()
+  })
+
+  story('the quick way of a push: whatever changes between two pushes, the second goes where it should', async () => {
+    const { host, line } = await ready()
+    const heard = []
+    const push = (msg) => host.last.hear({ type: 'app', event: 'a', msg })
+    push('nobody')
+    const off = line.on('a', ({ msg }) => heard.push(`1 ${msg}`))
+    push(1)
+    push(2)
+    line.once('a', ({ msg }) => heard.push(`once ${msg}`))
+    push(3)
+    push(4)
+    line.on('*', ({ msg }) => heard.push(`all ${msg}`))
+    push(5)
+    off()
+    push(6)
+    line.off()
+    push('nobody again')
+    line.once('a', ({ msg }) => heard.push(`once ${msg}`))
+    push(7)
+    push('once more')
+    assert.deepEqual(heard, ['1 1', '1 2', '1 3', 'once 3', '1 4', '1 5', 'all 5', 'all 6', 'once 7'])
+    line.on('a', ({ msg }) => heard.push(msg))
+    const former = host.last
+    push(8)
+    former.events.close(1006, '')
+    former.hear({ type: 'app', event: 'a', msg: 'of a dead socket' })
+    await host.advance(30000)
+    assert.notEqual(host.last, former)
+    former.hear({ type: 'app', event: 'a', msg: 'of a former socket' })
+    host.last.welcome()
+    push(9)
+    line.stop()
+    host.last.hear({ type: 'app', event: 'a', msg: 'after the stop' })
+    assert.deepEqual(heard.slice(-2), [8, 9])
+    line.destroy()
+  })
+
+  story('the quick way of a push: a callback may do anything, and what it did is carried out', async () => {
+    const { host, line } = await ready({ heartbeatMs: 1000, heartbeatGraceMs: 500 })
+    const heard = []
+    line.on('a', ({ msg }) => {
+      heard.push(msg)
+      if (msg === 'ask') line.request('question', 1, { timeoutMs: 50 }).catch((error) => heard.push(error.code))
+      // A platform that delivers amid a callback: heard in turn, not in between.
+      if (msg === 'nest') {
+        host.last.hear({ type: 'app', event: 'a', msg: 'nested' })
+        heard.push('after nest')
+      }
+      if (msg === 'throw') throw new Error('a bug of the page')
+    })
+    const errors = []
+    line.listen('disconnect', ({ reason }) => heard.push(reason))
+    const push = (msg) => host.last.hear({ type: 'app', event: 'a', msg })
+    const { error } = console
+    console.error = (...words) => errors.push(words.join(' '))
+    push('ask')
+    assert.ok(host.last.last('question'), 'sent once the callback had returned')
+    push('nest')
+    push('throw')
+    push('on')
+    console.error = error
+    assert.equal(errors.length, 1)
+    await host.advance(60)
+    assert.deepEqual(heard, ['ask', 'nest', 'after nest', 'nested', 'throw', 'on', 'timed_out'])
+    // Pushes are signs of life, also those that the core is not asked about: no heartbeat's silence ends this line.
+    for (let n = 0; n < 100; n++) {
+      await host.advance(100)
+      push(n)
+      push(n)
+    }
+    assert.ok(host.last.frames.filter(({ event }) => event === 'ping').length > 5)
+    assert.equal(host.sockets.length, 1)
     line.destroy()
   })
 

@@ -64,6 +64,33 @@ test('a trap settles every promise, tells the app, and a fresh core brings the l
     line.destroy()
   }))
 
+test('a trap on the quick way of a push is no silent one', () =>
+  withInstances(async (instances) => {
+    const host = new ScriptedHost()
+    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const fatal = []
+    const heard = []
+    line.listen('fatal', (news) => fatal.push(news.error))
+    line.on('a', ({ msg }) => heard.push(msg))
+    await line.loaded
+    line.start()
+    host.last.welcome()
+    host.last.hear({ type: 'app', event: 'a', msg: 1 })
+    const asked = assert.rejects(line.request('x'), { code: 'sent_unknown' })
+    damage(instances[0])
+    host.last.hear({ type: 'app', event: 'a', msg: 2 })
+    await asked
+    assert.equal(fatal.length, 1)
+    assert.ok(fatal[0] instanceof WebAssembly.RuntimeError)
+    assert.notEqual(host.last.closed, undefined)
+    await host.advance(1001)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    host.last.welcome()
+    host.last.hear({ type: 'app', event: 'a', msg: 3 })
+    assert.deepEqual(heard, [1, 3])
+    line.destroy()
+  }))
+
 test('a core that keeps trapping is given up, aloud', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()

@@ -33,7 +33,7 @@ pub fn generate(module: &Path, scratch: &Path) -> Result<Bound> {
                 .generate_output()
         })
         .and_then(|mut output| {
-            drop_exported_globals(output.wasm_mut())?;
+            drop_unused_exports(output.wasm_mut())?;
             output.emit(&folder)
         })
         .context("wasm-bindgen")?;
@@ -47,14 +47,14 @@ pub fn generate(module: &Path, scratch: &Path) -> Result<Bound> {
     })
 }
 
-/// wasm-bindgen's own bookkeeping of aborts exports two globals that its glue does not use in this target, and
-/// WeChat on iOS cannot load a module that exports a global.
-fn drop_exported_globals(module: &mut walrus::Module) -> Result<()> {
-    let globals = module
-        .exports
-        .iter()
-        .filter(|export| matches!(export.item, walrus::ExportItem::Global(_)));
-    for id in globals.map(walrus::Export::id).collect::<Vec<_>>() {
+/// Drops what the fitted glue never asks for: the two calls that a text outwards, or one of unknown length, would need,
+/// and two globals of wasm-bindgen's own bookkeeping of aborts. (WeChat on iOS cannot load a module that exports a global.)
+fn drop_unused_exports(module: &mut walrus::Module) -> Result<()> {
+    let unused = module.exports.iter().filter(|export| {
+        matches!(export.item, walrus::ExportItem::Global(_))
+            || ["__wbindgen_realloc", "__wbindgen_free"].contains(&export.name.as_str())
+    });
+    for id in unused.map(walrus::Export::id).collect::<Vec<_>>() {
         module.exports.delete(id);
     }
     walrus::passes::gc::run(module);

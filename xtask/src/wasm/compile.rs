@@ -131,7 +131,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Panics trap at once (the driver starts afresh), and no text for them is carried. Bulk memory is lowered again
 /// by the next step: without it the compiler would call slow library routines instead.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 11] = [
     "-Zunstable-options",
     "-Cpanic=immediate-abort",
     "-Zfmt-debug=none",
@@ -141,4 +141,8 @@ const FLAGS: [&str; 8] = [
     "-Clink-arg=-zstack-size=16384",
     // Functions that are called twice stay functions: a tenth less to download.
     "-Cllvm-args=--inline-threshold=0",
+    // And loops stay loops.
+    "-Cllvm-args=-unroll-runtime=false",
+    "-Cllvm-args=-unroll-allow-partial=false",
+    "-Cllvm-args=-unroll-full-max-count=1",
 ];

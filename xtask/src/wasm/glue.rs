@@ -28,17 +28,28 @@ pub fn fit(bound: &Bound, names: &Names) -> Result<Glue> {
         );
         body = body.replace(old, new);
     }
-    let body = shorten(&with_own_strings(&body)?, &names.exports);
+    let (body, direct) = without_wrappers(&with_own_strings(&body)?);
+    let body = shorten(&body, &names.exports);
+    let target = |name: &str| {
+        let found = direct.iter().find(|(wrapper, _)| wrapper == name);
+        found.map_or(name.to_owned(), |(_, target)| {
+            shorten(target, &names.exports)
+        })
+    };
 
     let imports: Vec<_> = names
         .imports
         .iter()
-        .map(|(old, new)| format!("{new}: {old}"))
+        .map(|(old, new)| format!("{new}: {}", target(old)))
         .collect();
-    let calls: Vec<_> = signatures.iter().map(|(name, _)| name.as_str()).collect();
+    let calls: Vec<_> = signatures
+        .iter()
+        .map(|(name, _)| format!("{name}: {}", target(name)))
+        .collect();
     let javascript = format!(
-        "{HEADER}export function glue(host) {{\n{body}\nreturn {{ \
-         imports: {{ {}: {{ {} }} }}, set: __wbg_set_wasm, {} }};\n}}\n",
+        "{HEADER}export function glue(host) {{\n{body}\nreturn {{\n\
+         imports: {{ {}: {{ {} }} }},\n\
+         calls(exports) {{\n__wbg_set_wasm(exports);\nreturn {{ {} }};\n}} }};\n}}\n",
         names.module,
         imports.join(", "),
         calls.join(", "),
@@ -68,14 +79,17 @@ fn signatures(types: &str) -> Result<Vec<(String, String)>> {
 }
 
 /// A change each: what the generator wrote, and what it must be.
-const REPLACEMENTS: [(&str, &str); 1] = [("heartlineEmit(", "host.emit(")];
+const REPLACEMENTS: [(&str, &str); 2] = [
+    ("heartlineEmit(", "host.emit("),
+    (", wasm.__wbindgen_realloc", ""),
+];
 
 /// How a text gets into the module. The generator's own way wants a `TextEncoder`, which mini-programs lack, and keeps a
 /// view of the memory, which in a wasm2js module goes stale unnoticed when the memory grows.
 const PASS_STRING: &str = "\
 function passStringToWasm0(text, malloc) {
     const bytes = host.encode(text);
-    const at = malloc(bytes.length, 1) >>> 0;
+    const at = malloc(bytes.length, 1);
     new Uint8Array(wasm.memory.buffer).set(bytes, at);
     WASM_VECTOR_LEN = bytes.length;
     return at;
@@ -99,6 +113,50 @@ fn with_own_strings(body: &str) -> Result<String> {
     Ok(out)
 }
 
+/// Takes out the functions that only hand numbers on, in or out, and says of each what it stands for: that will do as
+/// well, and spares each message a call.
+fn without_wrappers(body: &str) -> (String, Vec<(String, String)>) {
+    let mut out = String::with_capacity(body.len());
+    let mut direct = Vec::new();
+    let mut rest = body;
+    while let Some(at) = rest.find("function ") {
+        let (before, from) = rest.split_at(at);
+        let to = from.find("\n}").map_or(from.len(), |at| at + 2);
+        let (function, after) = from.split_at(to);
+        out.push_str(before);
+        match wrapped(function) {
+            Some((name, target)) => direct.push((name.to_owned(), target.to_owned())),
+            None => out.push_str(function),
+        }
+        rest = after;
+    }
+    (out + rest, direct)
+}
+
+/// Name and target of a function that does nothing but call another one of the module or of the host with its own
+/// arguments.
+fn wrapped(function: &str) -> Option<(&str, &str)> {
+    let (name, rest) = function.strip_prefix("function ")?.split_once('(')?;
+    let (arguments, body) = rest.split_once(") {")?;
+    let body = body.trim_end_matches('}').trim();
+    let call = body
+        .strip_prefix("const ret = ")
+        .and_then(|body| body.strip_suffix("return ret;"))
+        .unwrap_or(body);
+    let target = call
+        .trim_end()
+        .strip_suffix(&format!("({arguments});"))
+        .filter(|target| target.starts_with("wasm.") || target.starts_with("host."))?;
+    Some((name, target))
+}
+
+fn renamed<'a>(name: &'a str, exports: &'a [(String, String)]) -> &'a str {
+    exports
+        .iter()
+        .find(|(old, _)| old == name)
+        .map_or(name, |(_, new)| new.as_str())
+}
+
 /// Follows the module's new export names, wherever the glue says `wasm.NAME`.
 fn shorten(body: &str, exports: &[(String, String)]) -> String {
     let mut out = String::with_capacity(body.len());
@@ -107,10 +165,7 @@ fn shorten(body: &str, exports: &[(String, String)]) -> String {
         let (before, after) = rest.split_at(at);
         let name_length = after[5..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
         let (name, tail) = after[5..].split_at(name_length.unwrap_or(after.len() - 5));
-        let new = exports
-            .iter()
-            .find(|(old, _)| old == name)
-            .map_or(name, |(_, new)| new.as_str());
+        let new = renamed(name, exports);
         out.push_str(before);
         out.push_str("wasm.");
         out.push_str(new);
@@ -143,10 +198,15 @@ export interface GlueHost {
   encode(text: string): Uint8Array;
 }
 
-/** The client's calls, and what a loader needs. */
+/** What a loader needs. */
 export interface Glue {
   readonly imports: Record<string, Record<string, Function>>;
-  set(exports: unknown): void;
+  /** Makes the client's calls of the module's exports. */
+  calls(exports: unknown): Calls;
+}
+
+/** The client's calls. */
+export interface Calls {
   /* calls */
 }
 
