@@ -62,12 +62,17 @@ impl FanOut {
         self.waiting.is_empty() && self.express.is_empty() && self.batch.is_done()
     }
 
-    /// Delivers for about `units` units of cost, one call of `deliver` per connection and sweep.
-    pub fn run(&mut self, mut units: usize, mut deliver: impl FnMut(ConnectionRef, &[&Bytes])) {
+    /// Delivers for about `units` units of cost, one call of `deliver` per connection and sweep. It gets what is due,
+    /// in order, and where many get the same also all its frames in one piece.
+    pub fn run(
+        &mut self,
+        mut units: usize,
+        mut deliver: impl FnMut(ConnectionRef, &[&Delivery], Option<&Bytes>),
+    ) {
         while units > 0 {
             if let Some(delivery) = self.express.pop_front() {
                 for target in &delivery.targets {
-                    deliver(*target, &[&delivery.frame]);
+                    deliver(*target, &[&delivery], None);
                 }
                 let cost = 1 + delivery.frame.len() / BYTES_PER_UNIT;
                 units = units.saturating_sub(delivery.targets.len() * cost);

@@ -11,7 +11,7 @@ fn set(slots: &[usize]) -> std::collections::BTreeSet<usize> {
     slots.iter().copied().collect()
 }
 
-/// Pushes and runs, and tells each delivery as `slot:frames`.
+/// Pushes and runs, and tells each delivery as `slot:frames`, with a `+` between frames.
 struct Story {
     fanout: FanOut,
     backlog: Arc<Backlog>,
@@ -27,7 +27,8 @@ impl Story {
         }
     }
 
-    fn push(&mut self, frame: impl Into<Bytes>, slots: &[usize]) {
+    fn push(&mut self, frame: &str, slots: &[usize]) {
+        let frame = format!("{frame}+");
         let targets = set(slots)
             .iter()
             .map(|slot| ConnectionRef::new(0, *slot, 1))
@@ -37,13 +38,13 @@ impl Story {
     }
 
     fn run(&mut self, units: usize) {
-        self.fanout.run(units, |target, frames| {
-            let frames: Vec<_> = frames
-                .iter()
-                .map(|frame| String::from_utf8_lossy(frame))
-                .collect();
-            self.told
-                .push(format!("{}:{}", target.slot(), frames.join("+")));
+        self.fanout.run(units, |target, deliveries, joined| {
+            let frames = deliveries.iter().map(|delivery| &delivery.frame[..]);
+            let frames = frames.collect::<Vec<_>>().concat();
+            assert!(joined.is_none_or(|joined| *joined == frames));
+            let text = String::from_utf8_lossy(&frames);
+            let text = text.trim_end_matches('+');
+            self.told.push(format!("{}:{text}", target.slot()));
         });
     }
 }
@@ -114,8 +115,7 @@ fn nothing_joins_a_sweep_past_what_waits_for_those_ahead() {
 #[test]
 fn a_large_frame_costs_more_of_a_slice() {
     let mut story = Story::new();
-    let big = Bytes::from(vec![b'x'; 100 * BYTES_PER_UNIT]);
-    story.push(big, &[1, 2, 3]);
+    story.push(&"x".repeat(100 * BYTES_PER_UNIT), &[1, 2, 3]);
     story.run(50);
     assert_eq!(story.told.len(), 1);
 }
@@ -131,7 +131,7 @@ proptest! {
             for slot in set(slots) {
                 expected.entry(slot).or_default().push(frame.to_string());
             }
-            story.push(frame.to_string(), slots);
+            story.push(&frame.to_string(), slots);
             story.run(*units);
         }
         while !story.fanout.is_idle() {
@@ -146,4 +146,20 @@ proptest! {
         prop_assert!(!story.backlog.is_full());
         prop_assert_eq!(story.backlog.waiting(), (0, 0));
     }
+}
+
+#[test]
+fn who_gets_the_same_gets_it_in_one_piece_as_long_as_it_is_small() {
+    let pieces = |frame: &str| {
+        let mut story = Story::new();
+        story.push(frame, &[1, 2, 3]);
+        story.push(frame, &[1, 2, 3, 4]);
+        let mut pieces = Vec::new();
+        story
+            .fanout
+            .run(100, |_, _, joined| pieces.push(joined.is_some()));
+        pieces
+    };
+    assert_eq!(pieces("small"), [false, true, true, false]);
+    assert_eq!(pieces(&"x".repeat(16 * 1024)), [false; 4]);
 }

@@ -3,6 +3,7 @@
 use super::Shard;
 use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
+use crate::net::Delivery;
 use crate::net::frame::{self, Opcode};
 use crate::net::outbound::Sent;
 use crate::session::Due;
@@ -56,20 +57,28 @@ impl Shard {
         let bound = self.world.config.limits.outbound_queue_bytes;
         let mut fanout = std::mem::take(&mut self.fanout);
         let mut delivered = 0;
-        let mut deliver = |target: ConnectionRef, frames: &[&Bytes]| {
-            let Some(connection) = self.connections.get_mut(target.slot()) else {
-                return;
+        let mut deliver =
+            |target: ConnectionRef, deliveries: &[&Delivery], joined: Option<&Bytes>| {
+                let Some(connection) = self.connections.get_mut(target.slot()) else {
+                    return;
+                };
+                if connection.generation != target.generation() || connection.is_closing() {
+                    return;
+                }
+                let was_blocked = connection.is_blocked();
+                let sent = match (joined, deliveries) {
+                    (Some(all), _) => connection.send(&[all], bound),
+                    (None, [one]) => connection.send(&[&one.frame], bound),
+                    (None, many) => {
+                        let frames: Vec<_> = many.iter().map(|delivery| &delivery.frame).collect();
+                        connection.send(&frames, bound)
+                    }
+                };
+                delivered += deliveries.len() as u64;
+                if was_blocked || !matches!(sent, Ok(Sent::Through)) {
+                    self.settle(target.slot(), sent);
+                }
             };
-            if connection.generation != target.generation() || connection.is_closing() {
-                return;
-            }
-            let was_blocked = connection.is_blocked();
-            let sent = connection.send(frames, bound);
-            delivered += frames.len() as u64;
-            if was_blocked || !matches!(sent, Ok(Sent::Through)) {
-                self.settle(target.slot(), sent);
-            }
-        };
         let began = Instant::now();
         loop {
             fanout.run(UNITS_PER_LOOK, &mut deliver);
