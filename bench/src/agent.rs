@@ -28,6 +28,8 @@ pub enum Order {
     },
     /// Connect so many others, who ping from a thread of their own from then on.
     Bystanders(usize),
+    /// The same, but to another server of the same kind, started for them alone.
+    BystandersElsewhere(usize),
     /// Connect whoever publishes.
     Publisher,
     /// Wait, then read the memory.
@@ -109,6 +111,7 @@ struct State {
     crowd: Crowd,
     bystanders: Option<Crowd>,
     server: Measured,
+    elsewhere: Option<Measured>,
     runner: Runner,
 }
 
@@ -125,6 +128,7 @@ impl Agent {
                 crowd,
                 bystanders: None,
                 server,
+                elsewhere: None,
                 runner: Runner::default(),
             });
             return Ok(Answer::Done);
@@ -137,6 +141,7 @@ impl Agent {
             crowd,
             bystanders,
             server,
+            elsewhere,
             runner,
         } = self.state.as_mut().context("it has not been started")?;
         Ok(match order {
@@ -147,10 +152,15 @@ impl Agent {
                 first_user,
             } => Answer::Grown(grow(crowd, server, total, devices, first_user)?),
             Order::Bystanders(count) => {
-                let mut others = Crowd::new(by_name(&self.peer)?, self.port)?;
-                // Users of their own, to whom nobody publishes.
-                others.grow(count, |at| 1_000_000 + at as u32)?;
-                *bystanders = Some(others);
+                *bystanders = Some(others(&self.peer, self.port, count)?);
+                Answer::Done
+            }
+            Order::BystandersElsewhere(count) => {
+                let port = self.port + ELSEWHERE;
+                let command = by_name(&self.peer)?.command(&self.tools, port)?;
+                let log = self.tools.scratch.join(format!("{}-2.log", self.peer));
+                *elsewhere = Some(Measured::start(command, port, &log)?);
+                *bystanders = Some(others(&self.peer, port, count)?);
                 Answer::Done
             }
             Order::Publisher => {
@@ -176,6 +186,13 @@ impl Agent {
             }
         })
     }
+}
+
+/// Users of their own, to whom nobody publishes.
+fn others(peer: &str, port: u16, count: usize) -> Result<Crowd> {
+    let mut others = Crowd::new(by_name(peer)?, port)?;
+    others.grow(count, |at| 1_000_000 + at as u32)?;
+    Ok(others)
 }
 
 fn grow(
@@ -206,3 +223,6 @@ fn grow(
         p99: at(99),
     })
 }
+
+/// A peer has the ports from its own on; some use the next one, too.
+const ELSEWHERE: u16 = 2;

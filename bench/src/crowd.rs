@@ -10,6 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 use crate::peer::{Peer, Publisher};
+use crate::posts::{Posts, refuse_refusal};
 use crate::wire::{CLOSE, Counter, PING};
 
 /// All connections to one server.
@@ -22,6 +23,7 @@ pub struct Crowd {
     /// The users' connections, in the order in which they came.
     pub connections: Vec<Connection>,
     publisher: Option<Connection>,
+    posts: Posts,
     /// Connections that the server ended.
     pub lost: u32,
     ready: usize,
@@ -70,6 +72,7 @@ impl Crowd {
             buffer: vec![0; 256 * 1024],
             connections: Vec::new(),
             publisher: None,
+            posts: Posts::default(),
             lost: 0,
             ready: 0,
         })
@@ -117,6 +120,9 @@ impl Crowd {
     /// Connects whoever publishes.
     pub fn connect_publisher(&mut self) -> Result<()> {
         let kind = self.peer.publisher();
+        if kind == Publisher::HttpEach {
+            return Ok(());
+        }
         let mut address = self.address;
         if kind == Publisher::Control {
             address.set_port(address.port() + 1);
@@ -155,8 +161,16 @@ impl Crowd {
         self.peer.publisher() != Publisher::Control
     }
 
-    /// Hands bytes to the publisher's socket.
+    /// Whether each message must be handed over alone.
+    pub fn publishes_singly(&self) -> bool {
+        self.peer.publisher() == Publisher::HttpEach
+    }
+
+    /// Hands messages to the publisher's socket.
     pub fn publish(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.publishes_singly() {
+            return self.posts.send(self.poll.registry(), self.address, bytes);
+        }
         if self.publisher.is_none() {
             self.connect_publisher()?;
         }
@@ -189,6 +203,10 @@ impl Crowd {
         }
         for event in &self.events {
             let at = event.token().0;
+            if Posts::has(at) {
+                self.posts.read(at, &mut self.buffer)?;
+                continue;
+            }
             let connection = match at {
                 PUBLISHER => self.publisher.as_mut(),
                 _ => self.connections.get_mut(at),
@@ -314,14 +332,7 @@ impl Connection {
         let rest;
         let bytes = match &mut self.stage {
             Stage::Http => {
-                if bytes.starts_with(b"HTTP/1.1 ") && bytes.get(9) != Some(&b'2') {
-                    let line = String::from_utf8_lossy(bytes);
-                    bail!(
-                        "a push was refused: {}",
-                        line.lines().next().unwrap_or_default()
-                    );
-                }
-                return Ok(());
+                return refuse_refusal(bytes);
             }
             Stage::Upgrading(head) => {
                 head.extend(bytes);

@@ -53,8 +53,17 @@ impl Fleet {
         {
             // Below the ports that the kernel gives to clients; two for each.
             let port = 21_000 + 10 * at as u16;
-            self.agents.push(Agent::start(name, port, &self.tools)?);
+            self.agents
+                .push(Agent::start(name, name, port, &self.tools)?);
         }
+        Ok(())
+    }
+
+    /// Adds one more of a peer to the scenario, under a name of its own.
+    pub fn enlist(&mut self, name: &str, peer: &str) -> Result<()> {
+        let port = 21_000 + 10 * (self.names.len() + self.agents.len()) as u16;
+        self.agents
+            .push(Agent::start(name, peer, port, &self.tools)?);
         Ok(())
     }
 
@@ -168,9 +177,15 @@ impl Fleet {
 }
 
 impl Agent {
-    fn start(name: &str, port: u16, tools: &Tools) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["agent", "--peer", name, "--port", &port.to_string()])
+    fn start(name: &str, peer: &str, port: u16, tools: &Tools) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        if let Some(before) = &tools.before {
+            command.arg("agent").arg("--before").arg(before);
+        } else {
+            command.arg("agent");
+        }
+        let mut child = command
+            .args(["--peer", peer, "--port", &port.to_string()])
             .arg("--server")
             .arg(&tools.server)
             .arg("--peers")

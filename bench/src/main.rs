@@ -9,6 +9,8 @@ mod crowd;
 mod fleet;
 mod floor;
 mod peer;
+mod posts;
+mod priority;
 mod process;
 mod report;
 mod run;

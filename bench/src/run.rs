@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::fleet::Fleet;
-use crate::peer::{NAMES, Tools};
+use crate::peer::{BEFORE, NAMES, Tools};
 use crate::report::{Conditions, Report};
 use crate::scenario::{self, Scale};
 
@@ -56,6 +56,9 @@ pub fn lead(args: RunArgs) -> Result<()> {
         .map(|(name, why)| (name.into(), why.into()))
         .collect();
     let wanted = |name: &str| {
+        if name == BEFORE {
+            return args.tools.before.is_some();
+        }
         let ours = name == "floor" || name.starts_with("heartline");
         ours || args.peer.is_empty() || args.peer.iter().any(|peer| peer == name)
     };

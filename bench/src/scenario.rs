@@ -1,5 +1,7 @@
 //! The scenarios: who connects, what is sent, what is read. How it is told is the report's business.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 
 use crate::agent::{Growth, Order};
@@ -127,8 +129,12 @@ fn memory_of(fleet: &mut Fleet, name: &str, scale: &Scale) -> Option<Memory> {
             per(kernel, kernel_base, size - BASE),
         ));
     }
-    for _ in 0..3 {
-        fleet.tell(name, &Order::Run(to_each(before as u32)))?;
+    let began = Instant::now();
+    for round in 0..3 {
+        // A peer that needs long for one has been stirred enough by it.
+        if round == 0 || began.elapsed() < ENOUGH {
+            fleet.tell(name, &Order::Run(to_each(before as u32)))?;
+        }
     }
     let (bytes, _) = fleet.memory(name, 2 * scale.settle_millis)?;
     memory.after_traffic = Some(per(bytes, base, before - BASE));
@@ -334,10 +340,22 @@ pub fn users(fleet: &mut Fleet, scale: &Scale) -> Result<Case> {
     Ok(case)
 }
 
-/// Round trips of 32 others, in quiet and while one room is flooded ten times a second.
+/// Round trips of 32 others, in quiet and while one room is flooded ten times a second; and of 32 who have another,
+/// idle server of ours, while the first one's room is flooded: what the machine itself does to them.
 pub fn flood(fleet: &mut Fleet, scale: &Scale) -> Result<(Case, Case)> {
     fleet.muster("flood", |name| name != "floor")?;
-    fleet.gather(&bystanders_and_room(scale.room), true);
+    fleet.enlist(ELSEWHERE, "heartline")?;
+    fleet.gather(&[], false);
+    for name in fleet.present() {
+        let order = if name == ELSEWHERE {
+            Order::BystandersElsewhere(BYSTANDERS)
+        } else {
+            Order::Bystanders(BYSTANDERS)
+        };
+        fleet.tell(&name, &order);
+    }
+    fleet.tell_all(&everyone(scale.room));
+    fleet.tell_all(&Order::Publisher);
     let ping = Pinging {
         connections: (0, BYSTANDERS),
         every_micros: Some(20_000),
@@ -402,5 +420,8 @@ fn bystanders_and_room(room: usize) -> [Order; 2] {
 pub const FRAME: usize = 184;
 /// Large enough that the socket of one who does not read is full in seconds.
 pub const LARGE_FRAME: usize = 8_192;
+/// What the second server's bystanders are called in the results.
+pub const ELSEWHERE: &str = "heartline, pings to a second server";
 const BASE: usize = 100;
+const ENOUGH: Duration = Duration::from_secs(5);
 const BYSTANDERS: usize = 32;

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::crowd::{Connection, Crowd, micros};
+use crate::priority;
 use crate::process::{Measured, machine_ticks, own_cpu};
 
 /// What is done in a slice.
@@ -102,8 +103,8 @@ pub struct Runner {
 
 impl Runner {
     /// Runs one slice. Pings come from `bystanders`, if there are any, in a thread apart: whoever reads a flood would be
-    /// late to notice an answer, and blame the server for it. The flood's reader gives way to the server, too, for its
-    /// many devices would not share the server's cores.
+    /// late to notice an answer, and blame the server for it. They come first on this machine, and the flood's reader
+    /// gives way (see [`priority`]): neither would share the server's cores.
     pub fn run(
         &mut self,
         crowd: &mut Crowd,
@@ -134,14 +135,20 @@ impl Runner {
                 };
                 let (runner, crowd) = (&mut *self, &mut *crowd);
                 let traffic = scope.spawn(move || {
-                    give_way();
+                    priority::give_way();
                     runner.drive(crowd, &room, filler)
                 });
-                let pings = Self::default().drive(bystanders, &alone, 0)?;
-                let traffic = traffic
-                    .join()
-                    .map_err(|_| anyhow::anyhow!("the room's thread panicked"))??;
-                anyhow::Ok((traffic, Some(pings)))
+                // A thread of its own as well: what it may here ends with it.
+                let pings = scope.spawn(move || {
+                    priority::come_first();
+                    Self::default().drive(bystanders, &alone, 0)
+                });
+                let joined = |thread: std::thread::ScopedJoinHandle<'_, Result<Traffic>>| {
+                    thread
+                        .join()
+                        .map_err(|_| anyhow::anyhow!("a thread of the load generator panicked"))?
+                };
+                anyhow::Ok((joined(traffic)?, Some(joined(pings)?)))
             })?,
         };
         let ping_micros = pings
@@ -193,7 +200,7 @@ impl Runner {
             if over && traffic.is_done(plan) {
                 return Ok(traffic);
             }
-            if now > end + PATIENCE {
+            if now > end.max(traffic.last_heard) + PATIENCE {
                 bail!(
                     "{} deliveries and {} pings never came",
                     traffic.awaited,
@@ -261,6 +268,7 @@ struct Traffic {
     push_micros: Vec<u32>,
     ping_micros: Vec<u32>,
     message: Option<(u32, Vec<u8>)>,
+    last_heard: Instant,
 }
 
 impl Traffic {
@@ -293,6 +301,7 @@ impl Traffic {
             push_micros: Vec::new(),
             ping_micros: Vec::new(),
             message: None,
+            last_heard: Instant::now(),
         }
     }
 
@@ -344,6 +353,9 @@ impl Traffic {
                 self.message = Some((user, crowd.message(user, filler)));
             }
             bytes.extend(self.message.iter().flat_map(|(_, message)| message));
+            if crowd.publishes_singly() {
+                crowd.publish(&std::mem::take(&mut bytes))?;
+            }
             let at = (user - self.first_user) as usize;
             self.sent[at].push(Instant::now());
             self.awaited += u64::from(self.devices[at]);
@@ -381,6 +393,7 @@ impl Traffic {
         now: Instant,
         running: bool,
     ) {
+        self.last_heard = now;
         if (self.pings.0..self.pings.1).contains(&at) {
             self.ping_micros.push(micros(now - connection.pinged));
             self.pings_out = self.pings_out.saturating_sub(u64::from(frames));
@@ -459,11 +472,6 @@ impl Spread {
     }
 }
 
-/// This thread gives way to all others. Should the system not let it, it competes.
-fn give_way() {
-    let _ = rustix::process::nice(10);
-}
-
 /// Xorshift: whom a random push goes to need be no better.
 fn next_random(state: &mut u64) -> u64 {
     if *state == 0 {
@@ -477,6 +485,7 @@ fn next_random(state: &mut u64) -> u64 {
 
 /// Text of the message that finds the envelope's size: long enough that the frame's header is that of the real one.
 const PROBE: usize = 150;
+/// How long nothing may come while something is awaited.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The kernel tells ticks of 1/100 s.
 const NS_PER_TICK: u64 = 10_000_000;

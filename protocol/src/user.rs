@@ -5,10 +5,17 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A user: `ROLE:ID`. The id is all that follows the first colon. Cheap to clone.
+///
+/// Users that were read from one list share the list's text and keep all of it alive; whoever keeps one of them for
+/// long keeps [`User::apart`].
 #[derive(Clone)]
 pub struct User {
+    /// The user's text, and perhaps more.
     text: Arc<str>,
-    colon: usize,
+    from: u32,
+    /// Both are bounded by [`User::ROLE_BYTES`] and [`User::ID_BYTES`].
+    role: u16,
+    id: u16,
 }
 
 impl User {
@@ -28,39 +35,70 @@ impl User {
     /// # Errors
     /// [`UserError`] names the part that is missing or too long.
     pub fn parse(text: &str) -> Result<Self, UserError> {
-        let (role, id) = text.split_once(':').ok_or(UserError::NoColon)?;
-        match (role.len(), id.len()) {
+        let (role, id) = Self::lengths(text)?;
+        Ok(Self {
+            text: text.into(),
+            from: 0,
+            role,
+            id,
+        })
+    }
+
+    /// The user that stands in `text` at `from`, where [`Self::lengths`] has found these.
+    pub(crate) fn within(text: &Arc<str>, from: u32, (role, id): (u16, u16)) -> Self {
+        Self {
+            text: text.clone(),
+            from,
+            role,
+            id,
+        }
+    }
+
+    /// How long the role and the id are.
+    pub(crate) fn lengths(text: &str) -> Result<(u16, u16), UserError> {
+        let colon = text.bytes().position(|byte| byte == b':');
+        let role = colon.ok_or(UserError::NoColon)?;
+        match (role, text.len() - role - 1) {
             (0, _) => Err(UserError::RoleEmpty),
             (1.., 0) => Err(UserError::IdEmpty),
             (r, _) if r > Self::ROLE_BYTES => Err(UserError::RoleTooLong),
             (_, i) if i > Self::ID_BYTES => Err(UserError::IdTooLong),
-            (colon, _) => Ok(Self {
-                text: text.into(),
-                colon,
-            }),
+            (role, id) => Ok((role as u16, id as u16)),
         }
     }
 
     /// The role.
     pub fn role(&self) -> &str {
-        &self.text[..self.colon]
+        &self.as_str()[..usize::from(self.role)]
     }
 
     /// The id within the role.
     pub fn id(&self) -> &str {
-        &self.text[self.colon + 1..]
+        &self.as_str()[usize::from(self.role) + 1..]
     }
 
     /// `ROLE:ID`, which is also the classic Redis key.
     pub fn as_str(&self) -> &str {
-        &self.text
+        let from = self.from as usize;
+        &self.text[from..from + usize::from(self.role) + 1 + usize::from(self.id)]
+    }
+
+    /// The same user with a text of its own.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            text: self.as_str().into(),
+            from: 0,
+            role: self.role,
+            id: self.id,
+        }
     }
 }
 
 // The colon is the first one of the text, so the text alone is the identity.
 impl PartialEq for User {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -68,7 +106,7 @@ impl Eq for User {}
 
 impl Hash for User {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -80,26 +118,26 @@ impl PartialOrd for User {
 
 impl Ord for User {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.text.cmp(&other.text)
+        self.as_str().cmp(other.as_str())
     }
 }
 
 // Lets a map keyed by `User` be asked with a plain `str`.
 impl std::borrow::Borrow<str> for User {
     fn borrow(&self) -> &str {
-        &self.text
+        self.as_str()
     }
 }
 
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User({})", self.text)
+        write!(f, "User({})", self.as_str())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::{Listening, Site, bind};
 use crate::hub::{ConnectionRef, Hub};
 use crate::metrics::Metrics;
-use crate::net::{Backlog, Command, Compression, Mailbox, Manner, Shard, WAKER, World};
+use crate::net::{Backlog, Command, Compression, Mailbox, Manner, Processors, Shard, WAKER, World};
 use crate::presence::Presence;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -118,6 +118,7 @@ impl Server {
             compression: Compression::new(config.deflate_min_bytes),
             config,
             manner,
+            processors: Processors::new(mailboxes.len()),
             hub,
             presence,
             metrics: Metrics::default(),

@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::results::{load_average, store};
-use crate::run::{answers, cargo, root, run, say};
+use crate::run::{answers, cargo, root, run, run_within, say};
 use crate::{cost, needs};
 
 /// What to measure.
@@ -19,12 +20,16 @@ pub struct BenchArgs {
     /// Small numbers, three minutes at the most.
     #[arg(long)]
     pub quick: bool,
-    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, micro, client; as often as wanted.
+    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, micro, client; as often as wanted. Sections of
+    /// the results that were not asked for stay as they are.
     #[arg(long)]
     pub only: Vec<String>,
-    /// These peers only, beside ours and the floor; as often as wanted.
+    /// These peers only, beside ours and the floor; as often as wanted. `none` is nobody.
     #[arg(long)]
     pub peer: Vec<String>,
+    /// Another heartline-server binary, measured beside the one that is built: what a change has won or lost.
+    #[arg(long)]
+    pub before: Option<PathBuf>,
 }
 
 /// The chore.
@@ -90,6 +95,9 @@ fn servers(args: &BenchArgs, scenarios: &[&String]) -> Result<()> {
         .arg(root().join("bench"));
     if args.quick {
         lead.arg("--quick");
+    }
+    if let Some(before) = &args.before {
+        lead.arg("--before").arg(fs::canonicalize(before)?);
     }
     for only in scenarios {
         lead.arg("--only").arg(only);
@@ -206,7 +214,10 @@ fn sockudo(places: &Places) -> Result<()> {
     {
         debian(&["protobuf-compiler", "libprotobuf-dev"])?;
     }
-    say("building sockudo from crates.io (once; some minutes)");
+    say(format!(
+        "building sockudo from crates.io (once; some 450 crates, {} minutes at the most)",
+        SOCKUDO_LIMIT.as_secs() / 60
+    ));
     let mut install = cargo();
     install
         .args([
@@ -224,7 +235,18 @@ fn sockudo(places: &Places) -> Result<()> {
         // Its metrics use what tokio calls unstable.
         .env("RUSTFLAGS", "--cfg tokio_unstable")
         .env("CARGO_TARGET_DIR", places.sockudo_root.join("target"));
-    run(&mut install)
+    // Its own profile links for a quarter of an hour; what that wins is far below what is measured.
+    for (name, value) in SOCKUDO_PROFILE {
+        install.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
+    }
+    run_within(&mut install, SOCKUDO_LIMIT)
+        .context("what is built is kept; the next run goes on from there")?;
+    let told: Vec<String> = SOCKUDO_PROFILE
+        .iter()
+        .map(|(name, value)| format!("{}={value}", name.to_ascii_lowercase()))
+        .collect();
+    fs::write(places.sockudo.with_extension("build"), told.join(" "))?;
+    Ok(())
 }
 
 fn debian(packages: &[&str]) -> Result<()> {
@@ -297,6 +319,11 @@ const CLIENT: &str = "client";
 const FOLDER: &str = "bench/peers";
 /// The newest that our oldest supported compiler builds.
 const SOCKUDO: &str = "4.5.2";
+/// How it is built, told beside its version.
+const SOCKUDO_PROFILE: [(&str, &str); 3] =
+    [("OPT_LEVEL", "2"), ("LTO", "off"), ("CODEGEN_UNITS", "16")];
+/// A quarter of an hour beside other work; then the run goes on without it.
+const SOCKUDO_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 #[cfg(test)]
 mod tests {

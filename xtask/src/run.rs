@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -50,6 +50,34 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("failed ({status}): {shown}");
     }
     Ok(())
+}
+
+/// Runs to the end with our own standard output and error, but not beyond a limit. Says each minute that it goes on.
+pub fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
+    let shown = show(command);
+    let started = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start: {shown}"))?;
+    let mut minutes = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            if !status.success() {
+                bail!("failed ({status}): {shown}");
+            }
+            return Ok(());
+        }
+        if started.elapsed() >= limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("not done after {} s: {shown}", limit.as_secs());
+        }
+        if started.elapsed().as_secs() / 60 > minutes {
+            minutes += 1;
+            println!("   {minutes} of {} minutes", limit.as_secs() / 60);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Runs to the end, passes every line on, and hands each to `look`. Standard error is our own.
@@ -112,4 +140,25 @@ fn show(command: &Command) -> String {
         .map(|word| word.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        let began = Instant::now();
+        let within = |words: &[&str], millis| {
+            run_within(
+                Command::new(words[0]).args(&words[1..]),
+                Duration::from_millis(millis),
+            )
+        };
+        assert!(within(&["true"], 10_000).is_ok());
+        assert!(within(&["false"], 10_000).is_err());
+        let late = within(&["sleep", "60"], 10).unwrap_err();
+        assert!(late.to_string().starts_with("not done after"), "{late}");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
 }

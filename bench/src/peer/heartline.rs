@@ -8,14 +8,21 @@ use super::{KEY, Peer, Publisher, Step, Tools, classic_login, filler, step};
 use crate::wire;
 
 /// The binary as shipped, with bounds that let one address hold all the load, and pings out of the way.
+#[derive(Default)]
 pub struct Heartline {
     /// 0: one per core, as by default.
     pub shards: u8,
+    /// It is the build that the other is compared with.
+    pub is_before: bool,
 }
 
 impl Peer for Heartline {
     fn command(&self, tools: &Tools, port: u16) -> Result<Command> {
-        let mut command = Command::new(&tools.server);
+        let binary = match &tools.before {
+            Some(before) if self.is_before => before,
+            _ => &tools.server,
+        };
+        let mut command = Command::new(binary);
         command
             .args([
                 "serve",

@@ -28,6 +28,9 @@ pub struct Tools {
     /// The sockudo binary.
     #[arg(long)]
     pub sockudo: PathBuf,
+    /// Another heartline-server, to be measured beside the first.
+    #[arg(long)]
+    pub before: Option<PathBuf>,
     /// Configuration and logs of the peers go here.
     #[arg(long)]
     pub scratch: PathBuf,
@@ -68,6 +71,8 @@ pub struct Step {
 pub enum Publisher {
     /// HTTP requests over one kept connection.
     Http,
+    /// HTTP requests over a connection each, for a server that keeps none.
+    HttpEach,
     /// Frames over a connection of its own.
     WebSocket,
     /// Orders to the bare loop, at the port above.
@@ -75,10 +80,11 @@ pub enum Publisher {
 }
 
 /// All there are, in the order of the tables.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "floor",
     "heartline",
     "heartline-1-shard",
+    BEFORE,
     "socketify",
     "ws",
     "socket.io",
@@ -87,12 +93,22 @@ pub const NAMES: [&str; 9] = [
     "sockudo",
 ];
 
+/// Takes part only where [`Tools::before`] says what it is.
+pub const BEFORE: &str = "heartline-before";
+
 /// The adapter of that name.
 pub fn by_name(name: &str) -> Result<Box<dyn Peer>> {
     Ok(match name {
         "floor" => Box::new(floor::Floor),
-        "heartline" => Box::new(heartline::Heartline { shards: 0 }),
-        "heartline-1-shard" => Box::new(heartline::Heartline { shards: 1 }),
+        "heartline" => Box::new(heartline::Heartline::default()),
+        "heartline-1-shard" => Box::new(heartline::Heartline {
+            shards: 1,
+            ..Default::default()
+        }),
+        BEFORE => Box::new(heartline::Heartline {
+            is_before: true,
+            ..Default::default()
+        }),
         "ws" => Box::new(node::JsonPeer::Ws),
         "socketify" => Box::new(node::JsonPeer::Socketify),
         "socket.io" => Box::new(node::SocketIo),
@@ -143,6 +159,7 @@ pub fn version(name: &str, tools: &Tools) -> String {
             format!("{version}, commit {commit}, shards: one per core")
         }
         "heartline-1-shard" => "the same with --shards 1".into(),
+        BEFORE => "another build of it, to compare".into(),
         "ws" | "socket.io" => package(name),
         "socketify" => {
             let script = "import importlib.metadata as m, sys; print(m.version('socketify'), 'on Python', sys.version.split()[0])";
@@ -153,7 +170,14 @@ pub fn version(name: &str, tools: &Tools) -> String {
             let script = "dpkg-query -W -f '${Version}' libnginx-mod-nchan; echo \" on $(nginx -v 2>&1 | cut -d' ' -f3)\"";
             first_line(Path::new("sh"), &["-c", script])
         }
-        "sockudo" => first_line(&tools.sockudo, &["--version"]),
+        "sockudo" => {
+            let version = first_line(&tools.sockudo, &["--version"]);
+            let build = std::fs::read_to_string(tools.sockudo.with_extension("build"));
+            let build = build.map_or(String::new(), |build| {
+                format!(", built with {}", build.trim())
+            });
+            format!("{version}{build}; its HTTP API ends the connection after each message")
+        }
         _ => "unknown".into(),
     }
 }

@@ -16,12 +16,14 @@ impl Peer for Nchan {
         std::fs::create_dir_all(&folder)?;
         let file = folder.join("nginx.conf");
         let at = folder.display();
+        // With less than a sixteenth of its connections free nginx ends those that have asked nothing yet; so they are
+        // more than it could ever have files for.
         std::fs::write(
             &file,
             format!(
                 "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\n\
                  daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {at}/pid; error_log {at}/error.log crit;\n\
-                 events {{ worker_connections 19900; }}\n\
+                 events {{ worker_connections 24000; }}\n\
                  http {{\n\
                  access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; nchan_max_reserved_memory 512M;\n\
                  client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;\n\

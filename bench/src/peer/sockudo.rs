@@ -51,7 +51,8 @@ impl Peer for Sockudo {
     }
 
     fn publisher(&self) -> Publisher {
-        Publisher::Http
+        // It answers every request with `Connection: close`.
+        Publisher::HttpEach
     }
 
     fn publish(&self, user: u32, filler_bytes: usize) -> Vec<u8> {

@@ -7,7 +7,7 @@ use super::figures::{
 use super::{Conditions, Report, svg};
 use crate::agent::Growth;
 use crate::fleet::Case;
-use crate::scenario::{FanOut, Memory};
+use crate::scenario::{ELSEWHERE, FanOut, Memory};
 use crate::slice::Slice;
 
 impl Report {
@@ -292,7 +292,9 @@ impl Report {
         (quiet, flooded): &(Case, Case),
     ) {
         self.line(&format!(
-            "## Others, while one room of {room} is flooded\n\n32 connections ping every 20 ms from a thread apart, in quiet and while 10 messages a second go to {room} others, whose reader has a lower priority.\n"
+            "## Others, while one room of {room} is flooded\n\n32 connections ping every 20 ms, in quiet and while 10 messages a second go to {room} others. Whoever pings has a thread \
+            that comes first on the machine, and the flood's reader one that comes last, as if they had processors of their own. *{ELSEWHERE}*: the \
+            room is flooded by one process, and the pings go to another that has nothing else to do: what the machine itself does to them.\n"
         ));
         self.line("| peer | quiet p50, ms | quiet p99, ms | flooded p50, ms | flooded p99, ms | p99 flooded ÷ quiet |\n|---|---:|---:|---:|---:|---:|");
         self.two(conditions, quiet, flooded, |slice| &slice.ping);

@@ -18,15 +18,16 @@ export function token(id) {
 }
 
 export class HeartlineServer {
-  /** Starts a server on a free port. */
-  static async start() {
-    const server = new HeartlineServer(await freePort())
+  /** Starts a server on a free port, with these options beside the usual. */
+  static async start(options = []) {
+    const server = new HeartlineServer(await freePort(), options)
     await server.up()
     return server
   }
 
-  constructor(port) {
+  constructor(port, options) {
     this.port = port
+    this.options = options
     this.child = undefined
     this.output = ''
   }
@@ -42,7 +43,7 @@ export class HeartlineServer {
   /** Starts the process, on the same port as before. */
   async up() {
     const keys = ['--role-key', `user=${USER_KEY}`, '--role-key', `xxx=${USER_KEY}`]
-    this.child = start(serverBinary(), ['serve', '--listen', `127.0.0.1:${this.port}`, ...keys, '--memory'])
+    this.child = start(serverBinary(), ['serve', '--listen', `127.0.0.1:${this.port}`, ...keys, '--memory', ...this.options])
     const keep = (text) => (this.output = (this.output + text).slice(-20_000))
     this.child.stdout.on('data', keep)
     this.child.stderr.on('data', keep)

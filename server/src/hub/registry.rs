@@ -65,6 +65,7 @@ pub struct Registry {
 #[derive(Debug)]
 enum Devices {
     One(ConnectionRef),
+    /// Sorted: a push to them needs no sorting, however often it comes.
     #[expect(
         clippy::box_collection,
         reason = "eight bytes less for every user that has one device"
@@ -125,7 +126,7 @@ impl Registry {
         }
     }
 
-    /// The connections of a user.
+    /// The connections of a user, by shard and slot.
     pub fn connections(&self, user: &User) -> &[ConnectionRef] {
         self.users.get(user).map_or(&[], Devices::as_slice)
     }
@@ -146,8 +147,16 @@ impl Devices {
 
     fn add(&mut self, connection: ConnectionRef) {
         match self {
-            Self::One(one) => *self = Self::Many(Box::new(vec![*one, connection])),
-            Self::Many(many) => many.push(connection),
+            Self::One(one) => {
+                let mut two = vec![*one, connection];
+                two.sort_unstable();
+                *self = Self::Many(Box::new(two));
+            }
+            Self::Many(many) => {
+                if let Err(place) = many.binary_search(&connection) {
+                    many.insert(place, connection);
+                }
+            }
         }
     }
 
@@ -156,7 +165,9 @@ impl Devices {
         match self {
             Self::One(one) => *one == connection,
             Self::Many(many) => {
-                many.retain(|one| *one != connection);
+                if let Ok(place) = many.binary_search(&connection) {
+                    many.remove(place);
+                }
                 match many[..] {
                     [] => true,
                     [last] => {
@@ -212,7 +223,7 @@ mod tests {
     #[test]
     fn devices_come_and_go() {
         let mut registry = Registry::new(10);
-        for slot in 0..4 {
+        for slot in [2, 0, 3, 1] {
             registry.log_in(at(slot), None, user("user:1")).unwrap();
         }
         assert_eq!(

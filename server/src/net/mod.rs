@@ -8,10 +8,12 @@ mod fanout;
 pub mod frame;
 mod mailbox;
 mod outbound;
+mod processors;
 mod shard;
 mod sweep;
 
 pub use compression::Compression;
 pub use conversation::Manner;
 pub use mailbox::{Backlog, Command, Delivery, Mailbox, Newcomer};
+pub use processors::Processors;
 pub use shard::{Shard, WAKER, World};

@@ -124,6 +124,7 @@ impl Shard {
             self.remove(slot);
         }
         self.fanout = FanOut::default();
+        self.world.processors.leave(self.index);
         self.unread.clear();
     }
 }

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::conversation::Manner;
 use super::fanout::FanOut;
 use super::mailbox::{Command, Mailbox};
+use super::processors::Processors;
 use super::sweep::Sweep;
 use crate::config::Config;
 use crate::hub::Hub;
@@ -32,6 +33,8 @@ pub struct World {
     pub manner: Manner,
     /// What is compressed, and for whom.
     pub compression: Compression,
+    /// Where shards deliver.
+    pub processors: Processors,
     /// Who is where.
     pub hub: Hub,
     /// What the outside sees.

@@ -1,7 +1,9 @@
 //! What leaves a shard: deliveries in slices, pings, what waited for a socket; and the clock that asks for it.
 
 use super::Shard;
+use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
+use crate::net::Delivery;
 use crate::net::frame::{self, Opcode};
 use crate::net::outbound::Sent;
 use crate::session::Due;
@@ -9,9 +11,12 @@ use bytes::Bytes;
 use heartline_protocol::{CloseCode, encode_ping};
 use mio::Token;
 use std::io;
+use std::time::{Duration, Instant};
 
-/// Cost of deliveries in one turn, about one unit per write: well under a millisecond.
-const FANOUT_UNITS: usize = 96;
+/// What deliveries take of one turn: so long an event may have to wait for them.
+const SLICE: Duration = Duration::from_micros(100);
+/// Cost of deliveries between two looks at the clock, about one unit per write.
+const UNITS_PER_LOOK: usize = 8;
 
 impl Shard {
     pub(super) fn writable(&mut self, slot: usize) {
@@ -51,24 +56,43 @@ impl Shard {
         }
         let bound = self.world.config.limits.outbound_queue_bytes;
         let mut fanout = std::mem::take(&mut self.fanout);
-        let world = self.world.clone();
         let mut delivered = 0;
-        fanout.run(FANOUT_UNITS, |target, frames: &[&Bytes]| {
-            let Some(connection) = self.connections.get_mut(target.slot()) else {
-                return;
+        let mut deliver =
+            |target: ConnectionRef, deliveries: &[&Delivery], joined: Option<&Bytes>| {
+                let Some(connection) = self.connections.get_mut(target.slot()) else {
+                    return;
+                };
+                if connection.generation != target.generation() || connection.is_closing() {
+                    return;
+                }
+                let was_blocked = connection.is_blocked();
+                let sent = match (joined, deliveries) {
+                    (Some(all), _) => connection.send(&[all], bound),
+                    (None, [one]) => connection.send(&[&one.frame], bound),
+                    (None, many) => {
+                        let frames: Vec<_> = many.iter().map(|delivery| &delivery.frame).collect();
+                        connection.send(&frames, bound)
+                    }
+                };
+                delivered += deliveries.len() as u64;
+                if was_blocked || !matches!(sent, Ok(Sent::Through)) {
+                    self.settle(target.slot(), sent);
+                }
             };
-            if connection.generation != target.generation() || connection.is_closing() {
-                return;
+        let began = Instant::now();
+        loop {
+            fanout.run(UNITS_PER_LOOK, &mut deliver);
+            if fanout.is_idle() || began.elapsed() >= SLICE {
+                break;
             }
-            let was_blocked = connection.is_blocked();
-            let sent = connection.send(frames, bound);
-            delivered += frames.len() as u64;
-            if was_blocked || !matches!(sent, Ok(Sent::Through)) {
-                self.settle(target.slot(), sent);
-            }
-        });
+        }
+        if fanout.is_idle() {
+            self.world.processors.leave(self.index);
+        } else {
+            self.world.processors.pause(self.index);
+        }
         self.fanout = fanout;
-        world.metrics.add(Happening::Delivered, delivered);
+        self.world.metrics.add(Happening::Delivered, delivered);
     }
 
     pub(super) fn sweep_slice(&mut self) {
