@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| match decode_server(bytes) {
         let frame = decode_client(answer.as_bytes()).expect("our own answer is a frame");
         assert_eq!(frame.uuid.map(|echo| echo.get()), Some(uuid.get()));
     }
-    Ok(ServerFrame::Push { event, whole }) => match decode_server(whole.get().as_bytes()) {
+    Ok(ServerFrame::Push { event, whole, .. }) => match decode_server(whole.get().as_bytes()) {
         Ok(ServerFrame::Push { event: again, .. }) => assert_eq!(again, event),
         other => panic!("read again as {other:?}"),
     },

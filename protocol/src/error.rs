@@ -49,6 +49,11 @@ pub enum PushError {
         /// What it must be.
         wanted: &'static str,
     },
+    /// A field that only the server may send.
+    Reserved {
+        /// `$hl`.
+        field: &'static str,
+    },
     /// `to` names no user.
     NoRecipient,
     /// More fields than [`crate::Limits::push_fields`].
@@ -91,6 +96,7 @@ impl fmt::Display for PushError {
             Self::NotAnObject => f.write_str("the body is not a JSON object"),
             Self::Missing { field } => write!(f, "field `{field}` is missing"),
             Self::Shape { field, wanted } => write!(f, "field `{field}` must be {wanted}"),
+            Self::Reserved { field } => write!(f, "field `{field}` is reserved"),
             Self::NoRecipient => f.write_str("field `to` names no user (ROLE:ID)"),
             Self::TooManyFields { limit } => write!(f, "more than {limit} fields"),
             Self::TooManyRecipients { limit } => write!(f, "more than {limit} recipients"),

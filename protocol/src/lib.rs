@@ -17,6 +17,7 @@
 
 mod client_frame;
 mod close;
+mod durable;
 mod envelope;
 mod error;
 mod json;
@@ -30,6 +31,12 @@ mod user;
 
 pub use client_frame::{ClientFrame, decode_client, encode_request, encode_response};
 pub use close::CloseCode;
+pub use durable::{
+    ACK, ExtensionError, GapReason, HL, LoginExtension, MAX_DEVICE_BYTES, MAX_STREAMS, PARK,
+    Position, SHOW, VERSION, append_place, decode_ack, encode_ack, encode_attached, encode_gap,
+    encode_login_accepted, encode_login_extended, encode_sign, is_device, login_extension,
+    parse_epoch, spoken_version,
+};
 pub use error::{DecodeError, PushError};
 pub use limits::Limits;
 pub use login::{Login, LoginError, encode_login_data};

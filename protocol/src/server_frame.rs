@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
+use crate::durable::{self, GapReason, HL};
 use crate::{DecodeError, envelope, json};
 
 /// A message of the server.
@@ -30,6 +31,30 @@ pub enum ServerFrame<'a> {
         event: Cow<'a, str>,
         /// The whole object.
         whole: &'a RawValue,
+        /// Its place in a stream, where it has one.
+        place: Option<(Cow<'a, str>, u32)>,
+    },
+    /// Where this device stands on a stream: what follows continues from there.
+    Attached {
+        /// The stream.
+        stream: Cow<'a, str>,
+        /// The epoch in which the offset counts.
+        epoch: u64,
+        /// It holds everything up to here.
+        offset: u32,
+    },
+    /// Messages of a stream that will never come, both ends included. The device then stands at `to`.
+    Gap {
+        /// The stream.
+        stream: Cow<'a, str>,
+        /// The epoch in which the offsets count.
+        epoch: u64,
+        /// The first.
+        from: u32,
+        /// The last.
+        to: u32,
+        /// Why.
+        reason: GapReason,
     },
     /// An object that is none of these: a sign of life only.
     Other,
@@ -40,8 +65,8 @@ pub enum ServerFrame<'a> {
 /// # Errors
 /// [`DecodeError`] when the bytes are no JSON object; a client ignores such a frame.
 pub fn decode_server(bytes: &[u8]) -> Result<ServerFrame<'_>, DecodeError> {
-    let (text, [kind, event, data, uuid]) =
-        envelope::fields(bytes, ["type", "event", "data", "uuid"])?;
+    let (text, [kind, event, data, uuid, place]) =
+        envelope::fields(bytes, ["type", "event", "data", "uuid", HL])?;
     let kind = kind.and_then(json::as_str);
     Ok(match kind.as_deref() {
         Some("respon") => {
@@ -53,8 +78,13 @@ pub fn decode_server(bytes: &[u8]) -> Result<ServerFrame<'_>, DecodeError> {
             }
         }
         Some("ping") => uuid.map_or(ServerFrame::Other, |uuid| ServerFrame::Ping { uuid }),
+        Some(HL) => durable::decode_notice(text).unwrap_or(ServerFrame::Other),
         _ => match (event.and_then(json::as_str), json::parse(text)) {
-            (Some(event), Some(whole)) => ServerFrame::Push { event, whole },
+            (Some(event), Some(whole)) => ServerFrame::Push {
+                event,
+                whole,
+                place: place.and_then(durable::place),
+            },
             _ => ServerFrame::Other,
         },
     })

@@ -79,7 +79,7 @@ fn read_everything(bytes: &[u8]) {
                 .expect("a uuid");
             assert_eq!(echoed.get(), uuid.get());
         }
-        Ok(ServerFrame::Push { event, whole }) => {
+        Ok(ServerFrame::Push { event, whole, .. }) => {
             let Ok(ServerFrame::Push { event: again, .. }) = decode_server(whole.get().as_bytes())
             else {
                 panic!("a push is no push when read again");
@@ -149,7 +149,7 @@ proptest! {
         );
         let form = PushForm::from_pairs(pairs.iter().map(|(n, v)| (n, v)), &Limits::default()).expect("well formed");
         prop_assert_eq!(form.recipients().iter().map(User::as_str).collect::<Vec<_>>(), [to.as_str()]);
-        let Ok(ServerFrame::Push { event, whole }) = decode_server(form.frame().as_bytes()) else {
+        let Ok(ServerFrame::Push { event, whole, .. }) = decode_server(form.frame().as_bytes()) else {
             panic!("not a push: {}", form.frame());
         };
         prop_assert_eq!(&event, "chat1");

@@ -73,7 +73,7 @@ fn server_frames() {
                 assert_eq!(kind, Some("ping"), "{name}");
                 compare(expected, &[("uuid", Some(uuid.get()))], name);
             }
-            Ok(ServerFrame::Push { event, whole }) => {
+            Ok(ServerFrame::Push { event, whole, .. }) => {
                 assert_eq!(kind, Some("push"), "{name}");
                 compare(
                     expected,
@@ -82,12 +82,68 @@ fn server_frames() {
                 );
             }
             Ok(ServerFrame::Other) => assert_eq!(kind, Some("other"), "{name}"),
+            Ok(other) => panic!("{name}: {other:?}"),
             Err(error) => assert_eq!(
                 Some(decode_error(error)),
                 text(&expected["error"]),
                 "{name}"
             ),
         }
+    }
+}
+
+#[test]
+fn durable() {
+    for case in cases("durable.json", 15) {
+        let bytes = input_bytes(&case.json["input"]);
+        let (text, frame) = (
+            std::str::from_utf8(&bytes).expect("text"),
+            decode_server(&bytes),
+        );
+        let spelled = |epoch: u64| format!("{epoch:016x}");
+        let found = match frame.expect("an object") {
+            ServerFrame::Attached {
+                stream,
+                epoch,
+                offset,
+            } => {
+                assert_eq!(
+                    encode_attached(&stream, epoch, offset),
+                    text,
+                    "{}",
+                    case.name
+                );
+                json!({"kind": "attached", "stream": stream, "epoch": spelled(epoch), "offset": offset})
+            }
+            ServerFrame::Gap {
+                stream,
+                epoch,
+                from,
+                to,
+                reason,
+            } => {
+                assert_eq!(
+                    encode_gap(&stream, epoch, from, to, reason),
+                    text,
+                    "{}",
+                    case.name
+                );
+                json!({"kind": "gap", "stream": stream, "epoch": spelled(epoch), "from": from, "to": to, "reason": reason.as_str()})
+            }
+            ServerFrame::Push {
+                event, place: None, ..
+            } => json!({"kind": "push", "event": event}),
+            ServerFrame::Push {
+                event,
+                place: Some((stream, offset)),
+                ..
+            } => {
+                json!({"kind": "push", "event": event, "stream": stream, "offset": offset})
+            }
+            ServerFrame::Other => json!({"kind": "other"}),
+            other => panic!("{}: {other:?}", case.name),
+        };
+        assert_eq!(found, case.json["expect"], "{}", case.name);
     }
 }
 

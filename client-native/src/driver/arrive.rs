@@ -28,7 +28,7 @@ impl Shared {
                     state.frame(epoch, Incoming::Ping { token });
                 });
             }
-            Ok(ServerFrame::Push { event, whole }) => {
+            Ok(ServerFrame::Push { event, whole, .. }) => {
                 let push = Push::new(&event, whole);
                 self.with(|state| {
                     let body = state.payloads.insert(Payload::Push(push));
@@ -44,7 +44,9 @@ impl Shared {
                     }
                 });
             }
-            Ok(ServerFrame::Other) | Err(_) => self.sign_of_life(epoch),
+            // Of streams this client does not ask yet: see docs/protocol.md.
+            Ok(ServerFrame::Attached { .. } | ServerFrame::Gap { .. } | ServerFrame::Other)
+            | Err(_) => self.sign_of_life(epoch),
         }
     }
 

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::durable::HL;
 use crate::{Limits, PushError, User, json};
 use json_object::Object;
 use php_array::{PhpArray, Value};
@@ -64,6 +65,9 @@ impl PushForm {
             fields.insert(name, value, limits.form_depth)?;
         }
 
+        if fields.field(HL).is_some() {
+            return Err(PushError::Reserved { field: HL });
+        }
         let event = match fields.field("event") {
             Some(Value::Text(event)) => event.clone(),
             Some(Value::Array(_)) => return Err(shape("event", "text")),
@@ -157,6 +161,9 @@ pub fn decode_push_json(bytes: &[u8], limits: &Limits) -> Result<PushForm, PushE
     }
     let fields = Object::parse(raw, limits.push_fields)?;
 
+    if fields.field(HL).is_some() {
+        return Err(PushError::Reserved { field: HL });
+    }
     let present = |name: &'static str| {
         let found = fields.field(name).filter(|value| value.get() != "null");
         found.ok_or(PushError::Missing { field: name })
