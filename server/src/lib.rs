@@ -20,6 +20,7 @@ pub mod metrics;
 mod net;
 pub mod presence;
 mod session;
+pub mod store;
 
 pub use app::{Server, StartError};
 pub use config::Config;

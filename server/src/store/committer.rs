@@ -1,0 +1,185 @@
+//! One thread that writes for all. Whatever waits when it begins a commit shares it, so that under load an answer costs a share of a
+//! sync, not one of its own; alone it waits for nobody.
+
+use super::promise::{Outcome, Store, StoreError, Write, WriteError};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// The thread, and what waits for it.
+pub struct Committer {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What is done with a write's result, on the committer's thread and in the order of the writes.
+type Done = Box<dyn FnOnce(Result<Outcome, SubmitError>) + Send>;
+
+/// Why a write was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// It breaks a rule.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The store failed, and with it all writes of the commit.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+    /// The committer has ended.
+    #[error("the store is closed")]
+    Stopped,
+}
+
+/// Too much waits already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too much waits to be written: try again shortly")]
+pub struct Overloaded;
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    writes: Vec<(Write, Done)>,
+    bytes: usize,
+    has_ended: bool,
+}
+
+/// Writes that may wait.
+const MAX_WRITES: usize = 262_144;
+/// Bytes of bodies that may wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Writes in one commit.
+const BATCH: usize = 2_048;
+
+impl Committer {
+    /// A committer for this store; `now_ms` says what time it is.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(store: Arc<dyn Store>, now_ms: fn() -> u64) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let of_thread = queue.clone();
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || {
+                while let Some(batch) = of_thread.next() {
+                    write(&*store, now_ms(), batch);
+                }
+            })?;
+        Ok(Self {
+            queue,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Has a write carried out behind all earlier ones, and `done` called with its result.
+    ///
+    /// # Errors
+    /// [`Overloaded`] at the bound, or when it has ended; then `done` is not called.
+    pub fn submit(&self, write: Write, done: Done) -> Result<(), Overloaded> {
+        let bytes = size(&write);
+        let mut waiting = self.queue.lock();
+        if waiting.has_ended
+            || waiting.writes.len() >= MAX_WRITES
+            || waiting.bytes + bytes > MAX_BYTES
+        {
+            return Err(Overloaded);
+        }
+        waiting.bytes += bytes;
+        waiting.writes.push((write, done));
+        self.queue.bell.notify_one();
+        Ok(())
+    }
+
+    /// Carries out what was accepted, and ends. Blocks for as long as that takes.
+    pub fn shutdown(&self) {
+        self.queue.lock().has_ended = true;
+        self.queue.bell.notify_one();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.queue.lock();
+        f.debug_struct("Committer")
+            .field("waiting", &waiting.writes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Every change is whole before anything that could panic.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next batch; `None` when it has ended and nothing waits.
+    fn next(&self) -> Option<Vec<(Write, Done)>> {
+        let mut waiting = self.lock();
+        while waiting.writes.is_empty() {
+            if waiting.has_ended {
+                return None;
+            }
+            waiting = self
+                .bell
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let rest = waiting.writes.len().min(BATCH);
+        let rest = waiting.writes.split_off(rest);
+        let batch = std::mem::replace(&mut waiting.writes, rest);
+        waiting.bytes -= batch.iter().map(|(write, _)| size(write)).sum::<usize>();
+        Some(batch)
+    }
+}
+
+fn size(write: &Write) -> usize {
+    match write {
+        Write::Push(push) => push.body.len() * push.streams.len().max(1),
+        _ => 0,
+    }
+}
+
+fn write(store: &dyn Store, now_ms: u64, batch: Vec<(Write, Done)>) {
+    let (writes, dones): (Vec<Write>, Vec<Done>) = batch.into_iter().unzip();
+    // A panic in the store is a bug of ours; those who wait must hear of it all the same.
+    let committed = catch_unwind(AssertUnwindSafe(|| store.commit(now_ms, &writes)))
+        .unwrap_or_else(|_| Err(StoreError::Io("the store panicked".into())));
+    let results: Vec<Result<Outcome, SubmitError>> = match committed {
+        Ok(results) => results
+            .into_iter()
+            .map(|result| result.map_err(SubmitError::Write))
+            .collect(),
+        Err(error) => {
+            tracing::error!(%error, writes = dones.len(), "a commit failed");
+            let error = Arc::new(error);
+            dones
+                .iter()
+                .map(|_| Err(SubmitError::Store(error.clone())))
+                .collect()
+        }
+    };
+    for (done, result) in dones.into_iter().zip(results) {
+        if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
+            tracing::error!("what follows from a write panicked");
+        }
+    }
+}
