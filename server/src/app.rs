@@ -1,11 +1,13 @@
 //! The one place that wires the rooms: the port, the shards, the hub, presence; and takes them down in order.
 
 use crate::config::Config;
+use crate::delivery::{Delivery, Hooks, NoHooks};
 use crate::http::{Listening, Site, bind};
 use crate::hub::{ConnectionRef, Hub};
-use crate::metrics::Metrics;
+use crate::metrics::{Happening, Metrics};
 use crate::net::{Backlog, Command, Compression, Mailbox, Manner, Processors, Shard, WAKER, World};
 use crate::presence::Presence;
+use crate::tls::{Tls, TlsError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -46,6 +48,15 @@ pub enum StartError {
     /// A shard's thread or poll cannot be made.
     #[error("cannot start a shard: {0}")]
     Shard(std::io::Error),
+    /// The certificate cannot be used.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
+    /// The store cannot be opened.
+    #[error("the store: {0}")]
+    Store(#[from] crate::store::StoreError),
+    /// Durable delivery has no threads.
+    #[error(transparent)]
+    Delivery(#[from] crate::delivery::StartError),
     /// The settings of presence cannot be used.
     #[error("presence: {0}")]
     Presence(#[from] crate::presence::PresenceError),
@@ -73,7 +84,15 @@ impl Server {
     /// # Errors
     /// [`StartError`] when the port, a thread, or presence cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_in(Manner::Classic, config).await
+        Self::start_in(Manner::Classic, config, Arc::new(NoHooks)).await
+    }
+
+    /// The same with an application that is told of things.
+    ///
+    /// # Errors
+    /// Those of [`Server::start`].
+    pub async fn start_with(config: Config, hooks: Arc<dyn Hooks>) -> Result<Self, StartError> {
+        Self::start_in(Manner::Classic, config, hooks).await
     }
 
     /// A server of the same rooms that gives each WebSocket message back to its sender, for conformance suites
@@ -83,16 +102,22 @@ impl Server {
     /// Those of [`Server::start`].
     #[doc(hidden)]
     pub async fn start_echo(config: Config) -> Result<Self, StartError> {
-        Self::start_in(Manner::Echo, config).await
+        Self::start_in(Manner::Echo, config, Arc::new(NoHooks)).await
     }
 
-    async fn start_in(manner: Manner, config: Config) -> Result<Self, StartError> {
+    async fn start_in(
+        manner: Manner,
+        config: Config,
+        hooks: Arc<dyn Hooks>,
+    ) -> Result<Self, StartError> {
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
         };
         let listener = bind(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+        let store = config.store.open()?;
         let presence = Presence::start(config.redis.as_ref())?;
 
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -109,17 +134,19 @@ impl Server {
             mailboxes.push(Arc::new(Mailbox::new(waker)));
             polls.push(poll);
         }
-        let hub = Hub::new(
+        let hub = Arc::new(Hub::new(
             config.limits.max_connections_per_user,
             mailboxes.clone(),
             Arc::new(Backlog::default()),
-        );
+        ));
+        let delivery = Delivery::start(store, hub.clone(), hooks)?;
         let world = Arc::new(World {
             compression: Compression::new(config.deflate_min_bytes),
             config,
             manner,
             processors: Processors::new(mailboxes.len()),
             hub,
+            delivery,
             presence,
             metrics: Metrics::default(),
         });
@@ -130,7 +157,7 @@ impl Server {
             let shard = Shard::new(index as u8, poll, mailbox, world.clone());
             shards.push(RunningShard::spawn(index, shard).map_err(StartError::Shard)?);
         }
-        let site = Arc::new(Site::new(world));
+        let site = Arc::new(Site::new(world, tls));
         let leaving = CancellationToken::new();
         let listening = Listening {
             listener,
@@ -138,7 +165,10 @@ impl Server {
             leaving: leaving.clone(),
         };
         let accepting = tokio::spawn(listening.run());
-        tracing::info!(%address, shards = shards.len(), "listening");
+        let store = site.world.config.store.path.as_deref();
+        let store = store.map_or("in memory".into(), |path| path.display().to_string());
+        let tls = site.tls.is_some();
+        tracing::info!(%address, shards = shards.len(), %store, tls, "listening");
         Ok(Self {
             address,
             site,
@@ -156,6 +186,20 @@ impl Server {
     /// What happened so far.
     pub fn metrics(&self) -> &Metrics {
         &self.site.world.metrics
+    }
+
+    /// Reads the certificate and its key again, for connections that come from now on. Does nothing where the port does not speak
+    /// TLS.
+    ///
+    /// # Errors
+    /// When they cannot be used; the former ones stay.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        let Some(tls) = &self.site.tls else {
+            return Ok(());
+        };
+        tls.reload().inspect_err(|error| {
+            self.metrics().note(Happening::TlsReloadFailed, error);
+        })
     }
 
     /// Leaves in order: no further connection; requests in progress are answered and what they pushed is delivered;
@@ -197,8 +241,10 @@ impl Server {
             .iter_mut()
             .filter_map(|shard| shard.thread.take())
             .collect();
+        let world = self.site.world.clone();
         let joined = tokio::task::spawn_blocking(move || {
-            threads.into_iter().for_each(|thread| drop(thread.join()))
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            world.delivery.shutdown();
         });
         let _ = joined.await;
         self.site.world.presence.shutdown().await;

@@ -13,6 +13,7 @@ mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 mod http;
 mod hub;
 pub mod logs;
@@ -21,6 +22,7 @@ mod net;
 pub mod presence;
 mod session;
 pub mod store;
+pub mod tls;
 
 pub use app::{Server, StartError};
 pub use config::Config;

@@ -52,13 +52,27 @@ pub enum Happening {
     BodyTooSlow,
     /// A push was refused because deliveries pile up (503).
     Overloaded,
+    /// A push was stored.
+    Stored,
+    /// The store did not take a push: the disk is full, or failed.
+    StoreFailed,
+    /// A device was attached to its stream.
+    Attached,
+    /// A message was sent from the store.
+    Replayed,
+    /// A device was told of messages that are gone.
+    Gap,
+    /// A TLS handshake failed, or did not end in time.
+    TlsRefused,
+    /// A new certificate could not be used; the former one stays.
+    TlsReloadFailed,
 }
 
 use Happening as H;
 
 impl Happening {
     /// Every happening, its name in `/healthz`, and whether it is logged.
-    const TABLE: [(H, &'static str, bool); 21] = [
+    const TABLE: [(H, &'static str, bool); 28] = [
         (H::Connected, "connected", false),
         (H::Disconnected, "disconnected", false),
         (H::LoggedIn, "logged_in", false),
@@ -80,6 +94,13 @@ impl Happening {
         (H::BodyTooBig, "body_too_big", true),
         (H::BodyTooSlow, "body_too_slow", true),
         (H::Overloaded, "overloaded", true),
+        (H::Stored, "stored", false),
+        (H::StoreFailed, "store_failed", true),
+        (H::Attached, "attached", false),
+        (H::Replayed, "replayed", false),
+        (H::Gap, "gap", true),
+        (H::TlsRefused, "tls_refused", true),
+        (H::TlsReloadFailed, "tls_reload_failed", true),
     ];
 }
 

@@ -4,7 +4,10 @@
 //! Rules: `docs/protocol.md`, the table of client events; server pings, idle close, login deadline, frame rate.
 
 use crate::config::{ServerLimits, Timing};
-use heartline_protocol::{CloseCode, User, decode_client};
+use heartline_protocol::{
+    ACK, CloseCode, ExtensionError, LoginExtension, PARK, SHOW, User, decode_ack, decode_client,
+    login_extension,
+};
 use serde_json::value::RawValue;
 
 /// What the server knows of one connection's conversation. Times are milliseconds on the caller's clock.
@@ -39,7 +42,11 @@ pub enum Step<'f> {
         user: User,
         /// The id of the answer.
         uuid: Option<&'f RawValue>,
+        /// The device names itself, and wants what it missed.
+        extension: Option<Result<LoginExtension, ExtensionError>>,
     },
+    /// The device has handled all of these streams up to these offsets.
+    Ack(Vec<(Box<str>, u32)>),
     /// A client ping of a logged-in connection: renew its presence, and answer with this.
     Alive(Reply<'f>),
     /// An application's event. Without a handler the answer is [`Reply::unknown_event`].
@@ -120,7 +127,11 @@ impl Session {
         }
         match frame.event.as_deref() {
             Some("login") => match authenticate(frame.data) {
-                Ok(user) => Step::Login { user, uuid },
+                Ok(user) => Step::Login {
+                    user,
+                    uuid,
+                    extension: frame.data.and_then(login_extension),
+                },
                 Err(_) => Step::Reply(Reply::login_refused(uuid)),
             },
             Some("ping") if self.user.is_some() => Step::Alive(Reply {
@@ -134,6 +145,12 @@ impl Session {
                 body: "PING检查连接不可用",
             }),
             Some("response") => Step::Silent,
+            Some(ACK) => frame
+                .data
+                .and_then(decode_ack)
+                .map_or(Step::Ignored, Step::Ack),
+            // Where a device is when it is not seen matters to nobody yet.
+            Some(PARK | SHOW) => Step::Silent,
             _ => Step::Ask {
                 event: frame.event,
                 data: frame.data,

@@ -287,11 +287,23 @@ fn push_names_what_it_cannot_reach() {
         code == 1 && stderr.contains("could not be made"),
         "{code} {stderr}"
     );
-    let (code, _, stderr) = push("https://127.0.0.1");
+    let (code, _, stderr) = push(&format!("https://127.0.0.1:{}", free_port()));
     assert!(
-        code == 2 && stderr.contains("use curl for https"),
+        code == 1 && stderr.contains("could not be made"),
         "{code} {stderr}"
     );
+    let (code, _, stderr) = run(&[
+        "push",
+        "--to",
+        "user:1",
+        "--event",
+        "chat",
+        "--msg",
+        "m",
+        "--ca-file",
+        "none.pem",
+    ]);
+    assert!(code == 2 && stderr.contains("--ca-file"), "{code} {stderr}");
     let (code, _, stderr) = push("127.0.0.1:8080");
     assert!(code == 2 && stderr.contains("--url"), "{code} {stderr}");
 }

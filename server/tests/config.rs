@@ -285,7 +285,6 @@ fn an_unknown_setting_is_refused_with_a_near_match() {
     refused(
         Layers::new().toml("lisen = 'x'\ncolour = 1\nping_interval_ms = 1\n[timing]\nping_intervall_ms = 1\n[redis]\nuri = 'x'\n[tls]\n"),
         expect![[r#"
-            tls (heartline.toml): no such setting; remove it; docs/configuration.md lists every setting
             colour (heartline.toml): no such setting; remove it; docs/configuration.md lists every setting
             lisen (heartline.toml): no such setting; did you mean listen? Otherwise remove it
             ping_interval_ms (heartline.toml): no such setting; did you mean timing.ping_interval_ms? Otherwise remove it
@@ -498,7 +497,19 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         keys = ["[secret]", "[secret]"]  # environment HEARTLINE_PUSH_KEYS
         allow_loopback = true  # default
         events = ["user_tabbar", "chat*"]  # default
+        durable_events = []  # default
         max_body_bytes = 2097152  # default
+
+        [tls]
+        # cert_file: none
+        # key_file: none
+
+        [store]
+        path = "./heartline-data"  # default
+        durability = "power"  # default
+        max_age_ms = 604800000  # default
+        max_messages = 10000  # default
+        max_bytes = 16777216  # default
 
         [timing]
         ping_interval_ms = 1000  # flag --ping-interval-ms

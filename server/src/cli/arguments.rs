@@ -67,6 +67,13 @@ pub(super) fn sources(matches: &ArgMatches) -> Sources {
             values,
         }));
     }
+    // A command that does not take this flag has no such id.
+    if let Ok(Some(true)) = matches.try_get_one::<bool>("memory") {
+        flags.push(FlagValue {
+            name: "store-path".into(),
+            values: vec![String::new()],
+        });
+    }
     Sources {
         config_file: matches.get_one::<PathBuf>("config").cloned(),
         directory: PathBuf::new(),
@@ -115,9 +122,11 @@ fn argument(flag: Flag, help: String) -> Arg {
 }
 
 fn memory() -> Arg {
-    Arg::new("memory").long("memory").action(ArgAction::SetTrue).help(
-        "Keep everything in memory and nothing on disk. That is the only store there is yet, so it is also what happens without this flag",
-    )
+    Arg::new("memory")
+        .long("memory")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("store-path")
+        .help("Keep everything in memory and nothing on disk: short for an empty --store-path")
 }
 
 fn push() -> Command {
@@ -158,6 +167,10 @@ fn push() -> Command {
             )
             .env("HEARTLINE_PUSH_KEY")
             .hide_env_values(true),
+        )
+        .arg(
+            text("ca-file", "PATH", "Trust the certificates in this file (PEM), and no others, where the URL begins with https")
+                .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             text("key-file", "PATH", "The push key from a file")

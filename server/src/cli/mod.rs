@@ -7,6 +7,7 @@ mod check_config;
 mod open_files;
 mod push;
 mod serve;
+mod tls;
 mod token;
 
 use std::process::ExitCode;

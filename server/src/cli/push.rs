@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -10,9 +11,10 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::ASKED_WRONGLY;
+use super::{ASKED_WRONGLY, tls};
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let push = match Push::read(matches) {
@@ -66,6 +68,7 @@ struct Push {
     event: String,
     form: String,
     authorization: Option<hyper::header::HeaderValue>,
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Push {
@@ -82,14 +85,17 @@ impl Push {
             .parse()
             .map_err(|error| format!("--url is not a URL: {error}"))?;
         match url.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(
-                    "--url: this command speaks plain http only; use curl for https".into(),
-                );
-            }
-            _ => return Err("--url: write http://HOST:PORT/".into()),
+            Some("http" | "https") => {}
+            _ => return Err("--url: write http://HOST:PORT/ or https://HOST:PORT/".into()),
         }
+        let is_secure = url.scheme_str() == Some("https");
+        let ca_file = matches.get_one::<PathBuf>("ca-file");
+        if ca_file.is_some() && !is_secure {
+            return Err("--ca-file goes with a --url that begins with https".into());
+        }
+        let tls = is_secure
+            .then(|| tls::trusting(ca_file.map(PathBuf::as_path)))
+            .transpose()?;
         let host = url
             .host()
             .ok_or("--url: write http://HOST:PORT/")?
@@ -120,13 +126,14 @@ impl Push {
                     .map_err(|_| "the push key holds what an HTTP header cannot carry")
             })
             .transpose()?;
-        let port = url.port_u16().unwrap_or(80);
+        let port = url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
         Ok(Self {
             host,
             port,
             event: text("event"),
             form: form.finish(),
             authorization,
+            tls,
             url,
         })
     }
@@ -136,6 +143,21 @@ impl Push {
         let stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|error| say(&error))?;
+        match &self.tls {
+            None => self.exchange(stream).await,
+            Some(tls) => {
+                let stream = tls::connect(tls.clone(), &self.host, stream).await?;
+                self.exchange(stream).await
+            }
+        }
+    }
+
+    /// Sends the push over a stream, and reads the answer.
+    async fn exchange(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<(StatusCode, String), String> {
+        let say = |error: &dyn std::error::Error| error.to_string();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| say(&error))?;

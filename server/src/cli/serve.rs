@@ -66,11 +66,19 @@ async fn serve(config: Config) -> ExitCode {
         std::io::stdout(),
         "heartline-server listening on http://{address} (ws and http)"
     );
-    let name = signals.next().await;
+    let name = loop {
+        match signals.next().await {
+            HANGUP => match server.reload_tls() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the former certificate stays"),
+            },
+            name => break name,
+        }
+    };
     tracing::info!(signal = name, "stopping; once more stops at once");
     tokio::select! {
         () = server.shutdown() => ExitCode::SUCCESS,
-        name = signals.next() => {
+        name = signals.next_to_stop() => {
             tracing::warn!(signal = name, "stopped at once");
             ExitCode::FAILURE
         }
@@ -92,12 +100,29 @@ fn make_key(config: &mut Config) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Read the certificate again.
+const HANGUP: &str = "SIGHUP";
+
+impl Signals {
+    /// The next that is not [`HANGUP`].
+    async fn next_to_stop(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                HANGUP => {}
+                name => return name,
+            }
+        }
+    }
+}
+
 /// What tells a server to stop.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -107,6 +132,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -114,6 +140,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => HANGUP,
         }
     }
 }

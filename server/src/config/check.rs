@@ -6,6 +6,7 @@ use heartline_protocol::User;
 
 use super::{Problem, Settings};
 use crate::presence::RESERVED_ROLES;
+use crate::tls::{Tls, TlsFiles};
 
 /// Puts in what follows from other settings.
 pub(super) fn settle(settings: &mut Settings, origins: &BTreeMap<&'static str, String>) {
@@ -16,6 +17,9 @@ pub(super) fn settle(settings: &mut Settings, origins: &BTreeMap<&'static str, S
             .idle_timeout_ms
             .max(timing.ping_interval_ms.saturating_mul(3));
     }
+    let is_empty =
+        |files: &TlsFiles| files.cert.as_os_str().is_empty() && files.key.as_os_str().is_empty();
+    settings.config.tls.take_if(|files| is_empty(files));
     if settings
         .config
         .redis
@@ -43,6 +47,33 @@ pub(super) fn problems(
                 remedy: remedy.into(),
             });
         };
+    if let Some(files) = &config.tls {
+        let missing = [
+            ("tls.cert_file", &files.cert, "tls.key_file"),
+            ("tls.key_file", &files.key, "tls.cert_file"),
+        ];
+        let missing = missing
+            .into_iter()
+            .find(|(_, path, _)| path.as_os_str().is_empty());
+        if let Some((name, _, other)) = missing {
+            add(
+                name,
+                other,
+                None,
+                &format!("{other} is given without it"),
+                "give both, or neither",
+            );
+        } else if let Err(error) = Tls::load(files) {
+            let shown = Some(files.cert.display().to_string());
+            add(
+                "tls.cert_file",
+                "tls.cert_file",
+                shown,
+                &error.to_string(),
+                "name PEM files that go together",
+            );
+        }
+    }
     let timing = &config.timing;
     if timing.idle_timeout_ms <= timing.ping_interval_ms {
         add(

@@ -18,6 +18,12 @@ pub use show::effective;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use crate::store::Durability;
+use crate::store::{EmbeddedStore, Options, Retention, Store, StoreError};
+use crate::tls::TlsFiles;
 
 /// Every setting of a server. Durations are in milliseconds, sizes in bytes.
 #[derive(Clone, Debug)]
@@ -36,6 +42,10 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Mirror of presence to the classic Redis keys.
     pub redis: Option<RedisConfig>,
+    /// The certificate of the port; `None`: it speaks no TLS.
+    pub tls: Option<TlsFiles>,
+    /// Where pushes are stored that must not be lost.
+    pub store: StoreConfig,
     /// Number of connection shards (threads); 0 means one per core.
     pub shards: usize,
     /// Messages of at least so many bytes are compressed for clients that offer permessage-deflate; 0 means never.
@@ -43,13 +53,28 @@ pub struct Config {
 }
 
 /// What the binary is told: the server's configuration, and what concerns the process around it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The server's own.
     pub config: Config,
     /// What is logged, and how.
     pub log: LogSettings,
 }
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut config = Config::default();
+        // A library keeps nothing unless it is told to; the binary loses nothing unless it is told to.
+        config.store.path = Some(DEFAULT_STORE.into());
+        Self {
+            config,
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// The folder of the binary's store.
+const DEFAULT_STORE: &str = "./heartline-data";
 
 /// What is logged, and how.
 #[derive(Clone, Debug)]
@@ -92,8 +117,57 @@ pub struct PushConfig {
     pub allow_loopback: bool,
     /// Allowed events: exact names, or prefixes ending in `*`.
     pub events: Vec<String>,
+    /// Classic pushes of these events are stored before they are answered: exact names, or prefixes ending in `*`.
+    pub durable_events: Vec<String>,
     /// Largest request body.
     pub max_body_bytes: usize,
+}
+
+/// Where pushes are stored that must not be lost, and how long.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The folder of the embedded store; `None` keeps everything in memory.
+    pub path: Option<PathBuf>,
+    /// What an answered push survives.
+    pub durability: Durability,
+    /// A stored push older than this is removed. Milliseconds.
+    pub max_age_ms: u64,
+    /// Stored pushes of one stream.
+    pub max_messages: u64,
+    /// Bytes of the stored pushes of one stream.
+    pub max_bytes: u64,
+}
+
+impl StoreConfig {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When the folder or what is in it cannot be used.
+    pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let retention = Retention {
+            max_age_ms: self.max_age_ms,
+            max_messages: self.max_messages,
+            max_bytes: self.max_bytes,
+        };
+        let entropy = Box::new(|| {
+            let mut bytes = [0; 8];
+            // The operating system gives randomness, or the server would not have started; a clock will do in its place.
+            if getrandom::fill(&mut bytes).is_err() {
+                bytes = (std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH))
+                    .map_or(1, |since| since.as_nanos() as u64)
+                    .to_ne_bytes();
+            }
+            u64::from_ne_bytes(bytes)
+        });
+        let options = Options {
+            durability: self.durability,
+            ..Options::new(retention, entropy)
+        };
+        Ok(Arc::new(match &self.path {
+            None => EmbeddedStore::in_memory(options)?,
+            Some(path) => EmbeddedStore::open(path, options)?,
+        }))
+    }
 }
 
 /// When things happen. Milliseconds.
@@ -166,6 +240,7 @@ impl Default for Config {
                 keys: Vec::new(),
                 allow_loopback: true,
                 events: vec!["user_tabbar".into(), "chat*".into()],
+                durable_events: Vec::new(),
                 max_body_bytes: 2 * 1024 * 1024,
             },
             timing: Timing {
@@ -187,6 +262,14 @@ impl Default for Config {
             },
             allowed_origins: Vec::new(),
             redis: None,
+            tls: None,
+            store: StoreConfig {
+                path: None,
+                durability: Durability::Power,
+                max_age_ms: 7 * 24 * 3_600_000,
+                max_messages: 10_000,
+                max_bytes: 16 * 1024 * 1024,
+            },
             shards: 0,
             deflate_min_bytes: 0,
         }

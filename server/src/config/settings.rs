@@ -66,6 +66,10 @@ pub(super) enum Kind {
     PushKeys,
     RedisUrl,
     RedisPrefix,
+    TlsCert,
+    TlsKey,
+    StorePath,
+    Durability,
 }
 
 impl Setting {
@@ -189,6 +193,18 @@ pub static SETTINGS: &[Setting] = &[
             place: |settings| &mut settings.config.push.events,
         },
     },
+    Setting {
+        path: "push.durable_events",
+        env: "HEARTLINE_PUSH_DURABLE_EVENTS",
+        flag: Flag::Many("durable-event", "EVENT"),
+        help: "Classic pushes of these events are stored before they are answered: a name, or the beginning of names and a `*`",
+        file: None,
+        kind: Kind::Texts {
+            what: "an event's name, or the beginning of names and one `*` at the end",
+            accepts: is_event_pattern,
+            place: |settings| &mut settings.config.push.durable_events,
+        },
+    },
     number!(
         "push.max_body_bytes",
         "HEARTLINE_PUSH_MAX_BODY_BYTES",
@@ -197,6 +213,65 @@ pub static SETTINGS: &[Setting] = &[
         1024..=1_073_741_824,
         push.max_body_bytes,
         "Largest body of a push"
+    ),
+    Setting {
+        path: "tls.cert_file",
+        env: "HEARTLINE_TLS_CERT_FILE",
+        flag: Flag::One("tls-cert", "PATH"),
+        help: "The certificate (PEM, with those that lead to a root): the port speaks TLS; empty: it does not",
+        file: None,
+        kind: Kind::TlsCert,
+    },
+    Setting {
+        path: "tls.key_file",
+        env: "HEARTLINE_TLS_KEY_FILE",
+        flag: Flag::One("tls-key", "PATH"),
+        help: "The private key of the certificate (PEM)",
+        file: None,
+        kind: Kind::TlsKey,
+    },
+    Setting {
+        path: "store.path",
+        env: "HEARTLINE_STORE_PATH",
+        flag: Flag::One("store-path", "PATH"),
+        help: "The folder of stored pushes; empty: they are kept in memory, and lost at the end",
+        file: None,
+        kind: Kind::StorePath,
+    },
+    Setting {
+        path: "store.durability",
+        env: "HEARTLINE_STORE_DURABILITY",
+        flag: Flag::One("store-durability", "WHAT"),
+        help: "What an answered push survives: `power` (a power cut) or `process` (the end of this process, however sudden)",
+        file: None,
+        kind: Kind::Durability,
+    },
+    number!(
+        "store.max_age_ms",
+        "HEARTLINE_STORE_MAX_AGE_MS",
+        "store-max-age-ms",
+        "ms",
+        1_000..=31_536_000_000_000,
+        store.max_age_ms,
+        "A stored push older than this is removed"
+    ),
+    number!(
+        "store.max_messages",
+        "HEARTLINE_STORE_MAX_MESSAGES",
+        "store-max-messages",
+        "messages",
+        1..=1_000_000_000,
+        store.max_messages,
+        "Stored pushes of one recipient; beyond, the oldest are removed"
+    ),
+    number!(
+        "store.max_bytes",
+        "HEARTLINE_STORE_MAX_BYTES",
+        "store-max-bytes",
+        "bytes",
+        1_024..=1_099_511_627_776,
+        store.max_bytes,
+        "Bytes of one recipient's stored pushes; beyond, the oldest are removed"
     ),
     number!(
         "timing.ping_interval_ms",

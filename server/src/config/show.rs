@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::settings::{Kind, SETTINGS};
 use super::{Loaded, LogFormat, Settings};
+use crate::store::Durability;
 
 /// Every setting with its value and who gave it; secrets are named, never shown.
 pub fn effective(loaded: &Loaded) -> String {
@@ -57,6 +58,20 @@ fn value(kind: &Kind, settings: &mut Settings) -> Option<String> {
         Kind::LogFilter => quoted(&settings.log.filter),
         Kind::RoleKeys => return None,
         Kind::PushKeys => list(settings.config.push.keys.iter().map(|_| HIDDEN.to_owned())),
+        Kind::TlsCert => quoted(&settings.config.tls.as_ref()?.cert.display().to_string()),
+        Kind::TlsKey => quoted(&settings.config.tls.as_ref()?.key.display().to_string()),
+        Kind::StorePath => {
+            let path = settings.config.store.path.as_deref();
+            quoted(
+                &path
+                    .map(|path| path.display().to_string())
+                    .unwrap_or_default(),
+            )
+        }
+        Kind::Durability => match settings.config.store.durability {
+            Durability::Power => "\"power\"".into(),
+            Durability::Process => "\"process\"".into(),
+        },
         Kind::RedisUrl => quoted(&without_password(
             settings.config.redis.as_ref()?.url.expose(),
         )),

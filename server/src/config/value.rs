@@ -1,6 +1,11 @@
 //! From what a layer says to a value in its place, or to the reason why not.
 
 use super::settings::{Kind, Setting};
+use std::path::PathBuf;
+
+use crate::store::Durability;
+use crate::tls::TlsFiles;
+
 use super::{LogFormat, RedisConfig, Secret, Settings};
 
 /// What a layer gives a setting, before it is understood.
@@ -125,6 +130,41 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
                 )
             })?;
             settings.config.push.keys = keys.into_iter().map(Secret::new).collect();
+        }
+        Kind::TlsCert | Kind::TlsKey => {
+            let path = given.text().map(str::trim);
+            let path = path
+                .ok_or_else(|| wrong("not a text".into(), "write the path of a PEM file".into()))?;
+            let files = settings.config.tls.get_or_insert_with(|| TlsFiles {
+                cert: PathBuf::new(),
+                key: PathBuf::new(),
+            });
+            match setting.kind {
+                Kind::TlsCert => files.cert = path.into(),
+                _ => files.key = path.into(),
+            }
+        }
+        Kind::StorePath => {
+            let path = given.text().map(str::trim);
+            let path = path.ok_or_else(|| {
+                wrong(
+                    "not a text".into(),
+                    "write the path of a folder, or nothing for memory".into(),
+                )
+            })?;
+            settings.config.store.path = (!path.is_empty()).then(|| path.into());
+        }
+        Kind::Durability => {
+            settings.config.store.durability = match given.text() {
+                Some("power") => Durability::Power,
+                Some("process") => Durability::Process,
+                _ => {
+                    return Err(wrong(
+                        "no such durability".into(),
+                        "write power or process".into(),
+                    ));
+                }
+            };
         }
         Kind::RedisUrl => {
             let url = given.text().map(str::trim).map(str::to_owned);

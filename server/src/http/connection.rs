@@ -2,7 +2,9 @@
 
 use super::guard::Guard;
 use super::route::{Site, route};
+use super::stream::Stream;
 use crate::hub::Permit;
+use crate::metrics::Happening;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// What a request's header may take to come, and how long a connection may wait for its next request.
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// What a TLS handshake may take.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of a request's header.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
@@ -28,6 +32,26 @@ pub(super) async fn serve(
     permit: Permit,
     leaving: CancellationToken,
 ) {
+    let stream = match &site.tls {
+        None => Stream::Plain(stream),
+        Some(tls) => {
+            let handshake = Stream::secure(stream, tls.present());
+            let outcome = tokio::select! {
+                outcome = tokio::time::timeout(HANDSHAKE_DEADLINE, handshake) => outcome,
+                () = leaving.cancelled() => return,
+            };
+            match outcome {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    return site.world.metrics.note(Happening::TlsRefused, error);
+                }
+                Err(_) => {
+                    let reason = "the TLS handshake did not end in time";
+                    return site.world.metrics.note(Happening::TlsRefused, reason);
+                }
+            }
+        }
+    };
     let linger = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(Guard::new(stream, linger.clone()));
     let service = service_fn(move |request| {

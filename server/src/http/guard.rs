@@ -1,6 +1,7 @@
 //! A TCP stream that does not let its peer hold it for ever: writes that nobody reads time out, and after an early
 //! refusal the rest of the request is read and dropped for a while, so that the refusal is not lost to a reset.
 
+use super::stream::Stream;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -9,13 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// A guarded stream.
 #[derive(Debug)]
 pub(super) struct Guard {
-    stream: TcpStream,
+    stream: Stream,
     linger: Arc<AtomicBool>,
     patience: Option<Pin<Box<Sleep>>>,
 }
@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(3);
 
 impl Guard {
     /// Guards a stream; it lingers at its end if `linger` is set by then.
-    pub fn new(stream: TcpStream, linger: Arc<AtomicBool>) -> Self {
+    pub fn new(stream: Stream, linger: Arc<AtomicBool>) -> Self {
         Self {
             stream,
             linger,
@@ -36,7 +36,7 @@ impl Guard {
     }
 
     /// The stream itself.
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> Stream {
         self.stream
     }
 

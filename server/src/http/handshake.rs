@@ -66,10 +66,11 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
             tracing::error!("an upgraded connection is not a TCP stream of ours");
             return;
         };
-        match parts.io.into_inner().into_inner().into_std() {
-            Ok(socket) => {
+        match parts.io.into_inner().into_inner().into_parts() {
+            Ok((socket, tls)) => {
                 let newcomer = Newcomer {
                     socket,
+                    tls,
                     first_bytes: parts.read_buf.to_vec(),
                     deflates,
                     permit,

@@ -2,6 +2,7 @@
 //! What a push means to devices is the hub's business; who may push is [`crate::auth`]'s.
 
 mod answer;
+mod api;
 mod body;
 mod connection;
 mod extension;
@@ -11,6 +12,7 @@ mod handshake;
 mod listen;
 mod push;
 mod route;
+mod stream;
 
 pub use listen::{Listening, bind};
 pub use route::Site;

@@ -2,12 +2,17 @@
 //! it has no part in the answer.
 
 use super::answer::{Answer, answer, refusal, retry_later};
+use super::api::new_id;
 use super::body::{self, BodyRefusal};
 use super::form;
 use super::route::Site;
 use crate::auth::{PushRefusal, push_allowed};
+use crate::delivery::{Draft, PushError};
 use crate::metrics::Happening;
 use crate::net::frame;
+use crate::store::{Push, StoreError};
+use bytes::Bytes;
+use heartline_protocol::PushForm;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
@@ -15,7 +20,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// What a body may take to come.
-const BODY_DEADLINE: Duration = Duration::from_secs(15);
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Carries out one push.
 pub(super) async fn push(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Answer {
@@ -44,20 +49,9 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         BODY_DEADLINE,
     )
     .await
-    .map_err(|reason| match reason {
-        BodyRefusal::TooBig(_) => {
-            world.metrics.note(Happening::BodyTooBig, reason);
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, reason)
-        }
-        BodyRefusal::TooSlow => {
-            world.metrics.note(Happening::BodyTooSlow, reason);
-            refusal(StatusCode::REQUEST_TIMEOUT, reason)
-        }
-        BodyRefusal::NoRoom => {
-            world.metrics.note(Happening::Overloaded, reason);
-            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
-        }
-        BodyRefusal::Broken => refusal(StatusCode::BAD_REQUEST, reason),
+    .map_err(|reason| match body_refusal(site, reason) {
+        (status, None) => refusal(status, reason),
+        (status, Some(seconds)) => retry_later(status, reason, seconds),
     })?;
     let content_type = head
         .headers
@@ -79,15 +73,75 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
     }
     let frame = frame::text(form.frame().as_bytes());
     let deflated = world.compression.text(form.frame().as_bytes());
-    world
-        .hub
-        .publish(form.recipients(), &frame, deflated.as_ref())
-        .map_err(|reason| {
-            world.metrics.note(Happening::Overloaded, reason);
-            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
-        })?;
+    if site.durable_events.allows(form.event()) {
+        store(site, form, frame, deflated).await?;
+    } else {
+        world
+            .hub
+            .publish(form.recipients(), &frame, deflated.as_ref())
+            .map_err(|reason| {
+                world.metrics.note(Happening::Overloaded, reason);
+                retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
+            })?;
+    }
     world.metrics.count(Happening::Push);
     Ok(classic(&head.headers, "ok"))
+}
+
+/// Stores a push, and sends it.
+async fn store(
+    site: &Site,
+    form: PushForm,
+    frame: Bytes,
+    deflated: Option<Bytes>,
+) -> Result<(), Answer> {
+    let world = &site.world;
+    let id = new_id().map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+    let recipients = form.recipients().to_vec();
+    let push = Push {
+        id: id.into(),
+        fingerprint: 0,
+        streams: recipients.iter().map(|user| user.as_str().into()).collect(),
+        body: form.into_frame().into(),
+        ttl_ms: None,
+        collapse_key: None,
+        undelivered_ms: None,
+    };
+    let draft = Draft {
+        push,
+        recipients,
+        frame,
+        deflated,
+        wait_acked: false,
+    };
+    world.delivery.push(draft).await.map_err(|reason| {
+        world.metrics.note(Happening::StoreFailed, &reason);
+        let (status, seconds) = match &reason {
+            PushError::Store(error) if matches!(**error, StoreError::Full) => {
+                (StatusCode::INSUFFICIENT_STORAGE, 10)
+            }
+            _ => (StatusCode::SERVICE_UNAVAILABLE, 1),
+        };
+        retry_later(status, reason, seconds)
+    })?;
+    world.metrics.count(Happening::Stored);
+    Ok(())
+}
+
+/// The status that says why a body was not taken, and after how many seconds another attempt is worth it.
+pub(super) fn body_refusal(site: &Site, reason: BodyRefusal) -> (StatusCode, Option<u32>) {
+    let (what, status, seconds) = match reason {
+        BodyRefusal::TooBig(_) => (Happening::BodyTooBig, StatusCode::PAYLOAD_TOO_LARGE, None),
+        BodyRefusal::TooSlow => (Happening::BodyTooSlow, StatusCode::REQUEST_TIMEOUT, None),
+        BodyRefusal::NoRoom => (
+            Happening::Overloaded,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some(1),
+        ),
+        BodyRefusal::Broken => return (StatusCode::BAD_REQUEST, None),
+    };
+    site.world.metrics.note(what, reason);
+    (status, seconds)
 }
 
 /// The answer of the classic server: `text/html`, keep-alive unless the sender asked for less, no newline.

@@ -2,10 +2,11 @@
 
 use super::answer::{Answer, answer, refusal};
 use super::body::BodyRoom;
-use super::{handshake, push};
+use super::{api, handshake, push};
 use crate::config::Config;
 use crate::hub::Door;
 use crate::net::World;
+use crate::tls::Tls;
 use heartline_protocol::{EventPatterns, Limits};
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, HeaderValue};
@@ -25,9 +26,12 @@ pub struct Site {
     pub door: Arc<Door>,
     /// HTTP connections that may be open.
     pub lobby: Arc<Door>,
+    /// The certificate, where the port speaks TLS.
+    pub tls: Option<Tls>,
     /// Counts every task of the HTTP side.
     pub tasks: TaskTracker,
     pub(super) push_events: EventPatterns,
+    pub(super) durable_events: EventPatterns,
     pub(super) push_limits: Limits,
     pub(super) body_room: BodyRoom,
     next_shard: AtomicUsize,
@@ -43,7 +47,7 @@ const LOBBY_EXTRA_PER_ADDRESS: usize = 64;
 
 impl Site {
     /// The site of a server.
-    pub fn new(world: Arc<World>) -> Self {
+    pub fn new(world: Arc<World>, tls: Option<Tls>) -> Self {
         let Config { limits, push, .. } = &world.config;
         Self {
             door: Door::new(limits.max_connections, limits.max_connections_per_address),
@@ -54,8 +58,10 @@ impl Site {
                     bound => bound.saturating_add(LOBBY_EXTRA_PER_ADDRESS),
                 },
             ),
+            tls,
             tasks: TaskTracker::new(),
             push_events: EventPatterns::new(push.events.iter().cloned()),
+            durable_events: EventPatterns::new(push.durable_events.iter().cloned()),
             push_limits: Limits {
                 http_body_bytes: push.max_body_bytes,
                 push_recipients: limits.max_recipients,
@@ -77,6 +83,9 @@ impl Site {
 pub(super) async fn route(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     if handshake::is_wanted(request.headers()) {
         return handshake::shake(site, peer, request);
+    }
+    if request.uri().path().starts_with(api::PREFIX) {
+        return api::answer(site, peer, request).await;
     }
     let is_empty = request.body().is_end_stream();
     match *request.method() {

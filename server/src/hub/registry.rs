@@ -18,7 +18,21 @@ impl ConnectionRef {
     /// Packs the three. Order is by shard, then by slot.
     pub fn new(shard: u8, slot: usize, generation: u32) -> Self {
         debug_assert!(slot < Self::MAX_SLOTS);
-        Self(u64::from(shard) << 56 | (slot as u64) << 33 | u64::from(generation))
+        Self(
+            u64::from(shard) << 56
+                | (slot as u64) << 33
+                | u64::from(generation & Self::GENERATIONS),
+        )
+    }
+
+    /// The same, of a connection that is attached to its user's stream or not.
+    pub fn reliable(self, yes: bool) -> Self {
+        Self(self.0 & !Self::RELIABLE | if yes { Self::RELIABLE } else { 0 })
+    }
+
+    /// Whether it is attached to its user's stream.
+    pub fn is_reliable(self) -> bool {
+        self.0 & Self::RELIABLE != 0
     }
 
     /// The same, of a connection that takes compressed messages or not.
@@ -32,6 +46,9 @@ impl ConnectionRef {
     }
 
     const DEFLATES: u64 = 1 << 32;
+    const RELIABLE: u64 = 1 << 31;
+    /// Generations begin again after so many.
+    pub const GENERATIONS: u32 = (1 << 31) - 1;
 
     /// The shard's index.
     pub fn shard(self) -> usize {
@@ -45,7 +62,7 @@ impl ConnectionRef {
 
     /// The tenant of the slot.
     pub fn generation(self) -> u32 {
-        self.0 as u32
+        self.0 as u32 & Self::GENERATIONS
     }
 }
 
@@ -200,11 +217,15 @@ mod tests {
 
     #[test]
     fn a_reference_keeps_its_three_parts() {
-        let far = ConnectionRef::new(255, ConnectionRef::MAX_SLOTS - 1, u32::MAX);
+        let last = ConnectionRef::GENERATIONS;
+        let far = ConnectionRef::new(255, ConnectionRef::MAX_SLOTS - 1, last);
         assert_eq!(
             (far.shard(), far.slot(), far.generation()),
-            (255, ConnectionRef::MAX_SLOTS - 1, u32::MAX)
+            (255, ConnectionRef::MAX_SLOTS - 1, last)
         );
+        assert!(!far.is_reliable() && far.reliable(true).is_reliable());
+        assert_eq!(far.reliable(true).generation(), last);
+        assert_eq!(far.reliable(true).reliable(false), far);
         assert_eq!((at(5).shard(), at(5).slot(), at(5).generation()), (3, 5, 7));
     }
 

@@ -2,9 +2,11 @@
 //! in which every device gets them: it is held until each shard's command queue has the push, and those are FIFO.
 
 use super::registry::{ConnectionRef, Registry, TooManyOfUser};
+use crate::net::frame;
 use crate::net::{Backlog, Command, Delivery, Mailbox};
+use crate::store::{Epoch, Offset};
 use bytes::Bytes;
-use heartline_protocol::User;
+use heartline_protocol::{User, append_place};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The registry and the shards' command queues.
@@ -14,6 +16,17 @@ pub struct Hub {
     order: Mutex<()>,
     shards: Vec<Arc<Mailbox>>,
     backlog: Arc<Backlog>,
+}
+
+/// Where a stored push stands in the stream of one of its recipients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose stream.
+    pub stream: User,
+    /// The stream's epoch.
+    pub epoch: Epoch,
+    /// The push's offset there.
+    pub offset: Offset,
 }
 
 /// Deliveries pile up beyond [`Backlog`]'s bound: try again shortly.
@@ -83,25 +96,94 @@ impl Hub {
         targets.sort_unstable();
         targets.dedup();
         let count = targets.len();
+        self.post_all(&targets, frame, deflated);
+        Ok(count)
+    }
+
+    /// [`Self::publish`] for a push that is stored, each recipient once, in the order of the store. Who is attached to a stream
+    /// gets the frame that tells the place in it; everybody else gets `frame`. It is never refused: whoever is attached would
+    /// get it from the store in any case, and what may be under way is bounded by the committer's queue.
+    pub fn publish_durable(
+        &self,
+        places: &[Place],
+        text: &[u8],
+        frame: &Bytes,
+        deflated: Option<&Bytes>,
+    ) -> usize {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut classic, mut count) = (Vec::new(), 0);
+        for slice in places.chunks(LOOKUP_SLICE) {
+            let mut attached: Vec<(&Place, Box<[ConnectionRef]>)> = Vec::new();
+            {
+                let registry = self.registry();
+                for place in slice {
+                    let all = registry.connections(&place.stream);
+                    classic.extend(all.iter().filter(|at| !at.is_reliable()));
+                    let reliable: Box<[_]> =
+                        all.iter().copied().filter(|at| at.is_reliable()).collect();
+                    if !reliable.is_empty() {
+                        attached.push((place, reliable));
+                    }
+                }
+            }
+            for (place, mut targets) in attached {
+                targets.sort_unstable();
+                count += targets.len();
+                // What is stored was made by us of text.
+                let text = append_place(
+                    &String::from_utf8_lossy(text),
+                    place.stream.as_str(),
+                    place.offset.0,
+                );
+                let frame = frame::text(text.as_bytes());
+                for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
+                    self.post(&frame, of_shard.into(), Some(place));
+                }
+            }
+        }
+        classic.sort_unstable();
+        classic.dedup();
+        self.post_all(&classic, frame, deflated);
+        count + classic.len()
+    }
+
+    /// One frame for sorted connections of any shards; those who take compressed messages get `deflated`, if there is one.
+    fn post_all(&self, targets: &[ConnectionRef], frame: &Bytes, deflated: Option<&Bytes>) {
         for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
             let Some(deflated) = deflated else {
-                self.post(frame, of_shard.into());
+                self.post(frame, of_shard.into(), None);
                 continue;
             };
             let (some, others): (Vec<_>, Vec<_>) =
                 of_shard.iter().partition(|target| target.deflates());
-            self.post(deflated, some.into());
-            self.post(frame, others.into());
+            self.post(deflated, some.into(), None);
+            self.post(frame, others.into(), None);
         }
-        Ok(count)
     }
 
     /// One frame for connections of one shard.
-    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>) {
+    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, place: Option<&Place>) {
         if let Some(shard) = targets.first().map(|target| target.shard()) {
-            let delivery = Delivery::new(frame.clone(), targets, &self.backlog);
+            let delivery = Delivery::new(frame.clone(), targets, place, &self.backlog);
             self.shards[shard].post(Command::Deliver(delivery));
         }
+    }
+
+    /// The connections of these users that are attached to their streams, by shard.
+    pub fn attached(&self, users: &[User]) -> Vec<(usize, Vec<ConnectionRef>)> {
+        let mut found = Vec::new();
+        for slice in users.chunks(LOOKUP_SLICE) {
+            let registry = self.registry();
+            for user in slice {
+                let all = registry.connections(user).iter();
+                found.extend(all.copied().filter(|at| at.is_reliable()));
+            }
+        }
+        found.sort_unstable();
+        found
+            .chunk_by(|a, b| a.shard() == b.shard())
+            .map(|of_shard| (of_shard[0].shard(), of_shard.to_vec()))
+            .collect()
     }
 
     /// Deliveries and bytes accepted and not yet delivered.

@@ -3,12 +3,14 @@
 
 use super::frame::{self, Decoder, Opcode};
 use super::outbound::{Outbound, Sent};
+use super::reliable::Reliable;
+use super::secure::Secure;
 use crate::hub::{ConnectionRef, Permit};
 use crate::presence::ConnectionNumber;
 use crate::session::Session;
 use bytes::Bytes;
 use mio::net::TcpStream;
-use std::io;
+use std::io::{self, Read};
 use std::net::Shutdown;
 
 /// A WebSocket after its handshake.
@@ -22,6 +24,10 @@ pub(super) struct Connection {
     pub session: Session,
     /// It takes and sends compressed messages.
     pub deflates: bool,
+    /// Attached to its user's stream.
+    pub reliable: Option<Box<Reliable>>,
+    /// Around the socket, where the port speaks TLS.
+    tls: Option<Box<Secure>>,
     outbound: Option<Box<Outbound>>,
     /// When a closing connection is given up; 0 while it is open.
     closing_until_ms: u64,
@@ -42,6 +48,7 @@ impl Connection {
         number: ConnectionNumber,
         session: Session,
         deflates: bool,
+        tls: Option<Box<Secure>>,
         permit: Permit,
     ) -> Self {
         Self {
@@ -51,6 +58,8 @@ impl Connection {
             decoder: Decoder::default(),
             session,
             deflates,
+            reliable: None,
+            tls,
             outbound: None,
             closing_until_ms: 0,
             is_watched_for_writing: false,
@@ -62,7 +71,9 @@ impl Connection {
 
     /// What the hub knows it by.
     pub fn at(&self, shard: u8, slot: usize) -> ConnectionRef {
-        ConnectionRef::new(shard, slot, self.generation).deflating(self.deflates)
+        ConnectionRef::new(shard, slot, self.generation)
+            .deflating(self.deflates)
+            .reliable(self.reliable.is_some())
     }
 
     /// Whether the close frame has been sent or queued.
@@ -77,22 +88,59 @@ impl Connection {
 
     /// Whether something waits for the socket.
     pub fn is_blocked(&self) -> bool {
-        self.outbound.is_some()
+        self.outbound.is_some() || self.tls.as_ref().is_some_and(|tls| tls.is_waiting())
+    }
+
+    /// Reads what the peer has sent.
+    pub fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => (&self.socket).read(out),
+            Some(tls) => {
+                let outcome = tls.read(&self.socket, out);
+                // What TLS itself has to say, such as the answer to a key update.
+                tls.flush(&self.socket)?;
+                outcome
+            }
+        }
+    }
+
+    /// What is read may leave more behind that no event will announce.
+    pub fn hides_bytes(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Sends shared frames.
     pub fn send(&mut self, frames: &[&Bytes], bound: usize) -> io::Result<Sent> {
-        Outbound::send(&mut self.outbound, &self.socket, frames, bound)
+        match &mut self.tls {
+            None => Outbound::send(&mut self.outbound, &self.socket, frames, bound),
+            Some(tls) => Outbound::send(&mut self.outbound, tls.over(&self.socket), frames, bound),
+        }
     }
 
     /// Sends frames that are this connection's own.
     pub fn send_own(&mut self, frames: &[u8], bound: usize) -> io::Result<Sent> {
-        Outbound::send_own(&mut self.outbound, &self.socket, frames, bound)
+        match &mut self.tls {
+            None => Outbound::send_own(&mut self.outbound, &self.socket, frames, bound),
+            Some(tls) => {
+                Outbound::send_own(&mut self.outbound, tls.over(&self.socket), frames, bound)
+            }
+        }
     }
 
     /// Writes what waits; `true` when nothing does any more.
     pub fn flush(&mut self) -> io::Result<bool> {
-        let is_through = Outbound::flush(&mut self.outbound, &self.socket)?;
+        let closes = self.is_closing();
+        let is_through = match &mut self.tls {
+            None => Outbound::flush(&mut self.outbound, &self.socket)?,
+            Some(tls) => {
+                let is_through = tls.flush(&self.socket)?
+                    && Outbound::flush(&mut self.outbound, tls.over(&self.socket))?;
+                if is_through && closes {
+                    tls.close();
+                }
+                is_through && tls.flush(&self.socket)?
+            }
+        };
         if is_through && self.is_closing() {
             self.socket.shutdown(Shutdown::Write)?;
         }

@@ -2,12 +2,17 @@
 //! and in presence, and the answers are gathered, to leave in one write.
 
 use super::frame::{self, Deflater, Message, Opcode};
+use super::reliable::Reliable;
 use super::shard::World;
-use crate::hub::ConnectionRef;
+use crate::delivery::WINDOW_MESSAGES;
+use crate::hub::{ConnectionRef, TooManyOfUser};
 use crate::metrics::Happening;
 use crate::presence::ConnectionNumber;
 use crate::session::{Reply, Session, Step};
-use heartline_protocol::{CloseCode, encode_respon};
+use crate::store::Offset;
+use heartline_protocol::{
+    CloseCode, ExtensionError, LoginExtension, User, encode_login_accepted, encode_respon,
+};
 use serde_json::value::RawValue;
 use std::ops::ControlFlow;
 
@@ -15,6 +20,7 @@ use std::ops::ControlFlow;
 pub(super) struct Conversation<'a> {
     pub world: &'a World,
     pub session: &'a mut Session,
+    pub reliable: &'a mut Option<Box<Reliable>>,
     pub here: ConnectionRef,
     pub number: ConnectionNumber,
     pub now_us: u64,
@@ -103,22 +109,69 @@ impl Conversation<'_> {
                 self.world.metrics.count(Happening::EventUnhandled);
                 self.answer(Reply::unknown_event(uuid));
             }
-            Step::Login { user, uuid } => {
-                match self.world.hub.log_in(self.here, self.session.user(), user) {
-                    Ok(user) => {
-                        self.world.presence.login(self.number, &user);
-                        self.world.metrics.count(Happening::LoggedIn);
-                        self.session.logged_in(user);
-                        self.answer(Reply::login_accepted(uuid));
-                    }
-                    Err(_) => {
-                        self.answer(Reply::login_refused(uuid));
-                        return self.end(End::ByUs(CloseCode::TooManyConnections));
+            Step::Ack(acks) => {
+                if let Some(reliable) = self.reliable {
+                    for (stream, offset) in acks {
+                        reliable.ack(&self.world.delivery, &stream, Offset(offset));
                     }
                 }
             }
+            Step::Login {
+                user,
+                uuid,
+                extension,
+            } => match self.register(user, extension.as_ref().is_some_and(Result::is_ok)) {
+                Ok(user) => {
+                    self.world.presence.login(self.number, &user);
+                    self.world.metrics.count(Happening::LoggedIn);
+                    self.session.logged_in(user.clone());
+                    self.accept(uuid, user, extension);
+                }
+                Err(_) => {
+                    self.answer(Reply::login_refused(uuid));
+                    return self.end(End::ByUs(CloseCode::TooManyConnections));
+                }
+            },
         }
         ControlFlow::Continue(())
+    }
+
+    /// Registers the connection as this user's, attached to the stream or not.
+    fn register(&mut self, user: User, is_reliable: bool) -> Result<User, TooManyOfUser> {
+        let (former, now) = (self.here, self.here.reliable(is_reliable));
+        if former == now {
+            return self.world.hub.log_in(now, self.session.user(), user);
+        }
+        // The hub would take the two for two connections.
+        if let Some(user) = self.session.end() {
+            self.world.hub.leave(former, &user);
+        }
+        self.here = now;
+        self.world.hub.log_in(now, None, user)
+    }
+
+    /// Answers a login, and attaches the device if it named itself.
+    fn accept(
+        &mut self,
+        uuid: Option<&RawValue>,
+        user: User,
+        extension: Option<Result<LoginExtension, ExtensionError>>,
+    ) {
+        *self.reliable = None;
+        let accepted = Reply::login_accepted(uuid);
+        match extension {
+            None => self.answer(accepted),
+            Some(Err(error)) => {
+                let text = encode_login_accepted(uuid, accepted.body, Err(&error.to_string()));
+                self.append(Opcode::Text, text.as_bytes());
+            }
+            Some(Ok(extension)) => {
+                let text = encode_login_accepted(uuid, accepted.body, Ok(WINDOW_MESSAGES));
+                self.append(Opcode::Text, text.as_bytes());
+                let attached = Reliable::attach(&self.world.delivery, self.here, user, extension);
+                *self.reliable = Some(attached);
+            }
+        }
     }
 
     fn echo(&mut self, opcode: Opcode, payload: &[u8]) -> ControlFlow<()> {

@@ -1,12 +1,15 @@
 //! What the rest of the server says to a shard: a FIFO of commands and the waker of its poll. Whoever posts into an
 //! empty mailbox wakes the shard; the shard takes all that is there in one go.
 
-use crate::hub::{ConnectionRef, Permit};
+use crate::delivery::Ready;
+use crate::hub::{ConnectionRef, Permit, Place};
+use crate::store::{Epoch, Offset};
 use bytes::Bytes;
 use mio::Waker;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// An order to a shard.
 #[derive(Debug)]
@@ -15,6 +18,10 @@ pub enum Command {
     Adopt(Box<Newcomer>),
     /// Deliver one frame.
     Deliver(Delivery),
+    /// The store has answered a connection.
+    Ready(Box<Ready>),
+    /// Say how far the devices of these connections have been written to.
+    Inspect(Box<Inspect>),
     /// Close every connection with its own reconnect advice, spread over this many milliseconds, and end when all are gone.
     Drain {
         /// The window of the advice.
@@ -24,6 +31,28 @@ pub enum Command {
     Stop,
 }
 
+/// A question about attached connections of one shard. All is said when every sender of `reply` is gone.
+#[derive(Debug)]
+pub struct Inspect {
+    /// Whom it is about.
+    pub targets: Vec<ConnectionRef>,
+    /// Where the answers go.
+    pub reply: UnboundedSender<Seen>,
+}
+
+/// How far one device has been written to.
+#[derive(Debug)]
+pub struct Seen {
+    /// The stream.
+    pub stream: Box<str>,
+    /// The device.
+    pub device: Box<str>,
+    /// The epoch in which it stands.
+    pub epoch: Epoch,
+    /// Everything up to here is in its socket, or in the queue before it.
+    pub sent: Offset,
+}
+
 /// A socket whose WebSocket handshake is done.
 #[derive(Debug)]
 pub struct Newcomer {
@@ -31,6 +60,8 @@ pub struct Newcomer {
     pub socket: TcpStream,
     /// What the peer sent right after its handshake.
     pub first_bytes: Vec<u8>,
+    /// Around the socket, where the port speaks TLS; its handshake is done.
+    pub tls: Option<Box<rustls::ServerConnection>>,
     /// It has negotiated permessage-deflate.
     pub deflates: bool,
     /// Its leave to be here.
@@ -44,17 +75,25 @@ pub struct Delivery {
     pub frame: Bytes,
     /// Sorted, each once.
     pub targets: Box<[ConnectionRef]>,
+    /// Of a stored push for those who are attached to the recipient's stream: where it stands there.
+    pub place: Option<Box<Place>>,
     backlog: Arc<Backlog>,
 }
 
 impl Delivery {
     /// A delivery that counts in `backlog`.
-    pub fn new(frame: Bytes, targets: Box<[ConnectionRef]>, backlog: &Arc<Backlog>) -> Self {
+    pub fn new(
+        frame: Bytes,
+        targets: Box<[ConnectionRef]>,
+        place: Option<&Place>,
+        backlog: &Arc<Backlog>,
+    ) -> Self {
         backlog.deliveries.fetch_add(targets.len(), Relaxed);
         backlog.bytes.fetch_add(frame.len(), Relaxed);
         Self {
             frame,
             targets,
+            place: place.cloned().map(Box::new),
             backlog: backlog.clone(),
         }
     }

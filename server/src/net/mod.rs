@@ -9,11 +9,13 @@ pub mod frame;
 mod mailbox;
 mod outbound;
 mod processors;
+mod reliable;
+mod secure;
 mod shard;
 mod sweep;
 
 pub use compression::Compression;
 pub use conversation::Manner;
-pub use mailbox::{Backlog, Command, Delivery, Mailbox, Newcomer};
+pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen};
 pub use processors::Processors;
 pub use shard::{Shard, WAKER, World};

@@ -18,11 +18,12 @@ fn say(session: &mut Session, frame: &str) -> String {
         Step::Oversized => return "(too big)".to_owned(),
         Step::Silent => return String::new(),
         Step::Reply(reply) | Step::Alive(reply) => reply,
-        Step::Login { user, uuid } => {
+        Step::Login { user, uuid, .. } => {
             session.logged_in(user);
             Reply::login_accepted(uuid)
         }
         Step::Ask { uuid, .. } => Reply::unknown_event(uuid),
+        Step::Ack(acks) => return format!("ack {acks:?}"),
     };
     encode_respon(reply.uuid, reply.error, reply.body)
 }

@@ -7,7 +7,9 @@ use heartline_protocol::{User, classic_token};
 use heartline_server::Config;
 use heartline_server::Server;
 use heartline_server::config::Secret;
+use heartline_server::delivery::{Hooks, NoHooks};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,6 +33,11 @@ pub struct Device {
 impl Line {
     /// A server on a free port, whose settings `change` may change.
     pub async fn start(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(change, Arc::new(NoHooks)).await
+    }
+
+    /// The same with an application that is told of things.
+    pub async fn start_with(change: impl FnOnce(&mut Config), hooks: Arc<dyn Hooks>) -> Self {
         let mut config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             shards: 2,
@@ -40,7 +47,9 @@ impl Line {
             .map(|role| (role.to_owned(), Secret::new("K")))
             .into();
         change(&mut config);
-        let server = Server::start(config).await.expect("the server starts");
+        let server = Server::start_with(config, hooks)
+            .await
+            .expect("the server starts");
         Self {
             address: server.local_addr(),
             server,

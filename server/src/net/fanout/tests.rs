@@ -34,7 +34,7 @@ impl Story {
             .map(|slot| ConnectionRef::new(0, *slot, 1))
             .collect();
         self.fanout
-            .push(Delivery::new(frame.into(), targets, &self.backlog));
+            .push(Delivery::new(frame.into(), targets, None, &self.backlog));
     }
 
     fn run(&mut self, units: usize) {

@@ -7,10 +7,12 @@ use crate::net::compression::Codec;
 use crate::net::connection::{Connection, close_echo};
 use crate::net::conversation::{Conversation, End};
 use crate::net::mailbox::Newcomer;
+use crate::net::outbound::Sent;
+use crate::net::secure::Secure;
 use crate::session::Session;
 use heartline_protocol::CloseCode;
 use mio::{Interest, Token};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 
 /// Bytes of incomplete messages that all connections of a shard may hold together. Beyond it whoever adds to them is
 /// closed as too big: ten thousand half-sent megabytes are no use to anybody.
@@ -21,6 +23,7 @@ impl Shard {
         let Newcomer {
             socket,
             mut first_bytes,
+            tls,
             deflates,
             permit,
         } = newcomer;
@@ -30,10 +33,11 @@ impl Shard {
                 .metrics
                 .note(Happening::TooManyConnections, "the shard is full");
         }
+        let is_secure = tls.is_some();
         let session = Session::new(self.now_ms(), &self.world.config.timing);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
-        self.next_generation = self.next_generation.wrapping_add(1);
+        self.next_generation = self.next_generation.wrapping_add(1) & ConnectionRef::GENERATIONS;
         let mut socket = mio::net::TcpStream::from_std(socket);
         if let Err(error) =
             self.poll
@@ -50,6 +54,7 @@ impl Shard {
             number,
             session,
             deflates,
+            tls.map(|tls| Box::new(Secure::new(tls))),
             permit,
         ));
         if deflates {
@@ -63,6 +68,10 @@ impl Shard {
         }
         if !first_bytes.is_empty() {
             self.take_in(slot, &mut first_bytes);
+        }
+        if is_secure {
+            // TLS may hold bytes already that no event will announce.
+            self.read_again(slot);
         }
     }
 
@@ -79,12 +88,13 @@ impl Shard {
             return;
         }
         let mut buffer = std::mem::take(&mut self.read_buffer);
-        let outcome = (&connection.socket).read(&mut buffer);
+        let outcome = connection.read(&mut buffer);
+        let hides_bytes = connection.hides_bytes();
         let is_closing = connection.is_closing();
         match outcome {
             Ok(0) => self.remove(slot),
             Ok(count) => {
-                if to_the_end || count == buffer.len() {
+                if to_the_end || hides_bytes || count == buffer.len() {
                     self.read_again(slot);
                 }
                 if !is_closing {
@@ -96,6 +106,10 @@ impl Shard {
             Err(_) => self.remove(slot),
         }
         self.read_buffer = buffer;
+        if hides_bytes {
+            // What TLS itself has to say may wait for the socket.
+            self.settle(slot, Ok(Sent::Through));
+        }
     }
 
     pub(super) fn read_again(&mut self, slot: usize) {
@@ -126,6 +140,7 @@ impl Shard {
         let mut conversation = Conversation {
             world: &self.world,
             session: &mut connection.session,
+            reliable: &mut connection.reliable,
             here,
             number: connection.number,
             now_us: now.as_micros() as u64,
@@ -154,6 +169,7 @@ impl Shard {
             self.answers.shrink_to(64 * 1024);
             self.settle(slot, sent);
         }
+        self.pump(slot);
         match end {
             None => {}
             Some(End::ByPeer(code)) => self.close_with(slot, close_echo(code), false),

@@ -4,6 +4,7 @@
 mod incoming;
 mod leaving;
 mod outgoing;
+mod stored;
 
 use super::compression::{Codec, Compression};
 use super::connection::Connection;
@@ -13,6 +14,7 @@ use super::mailbox::{Command, Mailbox};
 use super::processors::Processors;
 use super::sweep::Sweep;
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::presence::Presence;
@@ -36,7 +38,9 @@ pub struct World {
     /// Where shards deliver.
     pub processors: Processors,
     /// Who is where.
-    pub hub: Hub,
+    pub hub: Arc<Hub>,
+    /// What is stored, and sent again.
+    pub delivery: Delivery,
     /// What the outside sees.
     pub presence: Presence,
     /// What happened.
@@ -137,6 +141,8 @@ impl Shard {
                 match command {
                     Command::Adopt(newcomer) => self.adopt(*newcomer),
                     Command::Deliver(delivery) => self.fanout.push(delivery),
+                    Command::Ready(ready) => self.ready(*ready),
+                    Command::Inspect(inspect) => self.inspect(&inspect),
                     Command::Drain { spread_ms } => {
                         self.drain = Some(Drain {
                             cursor: 0,

@@ -29,6 +29,7 @@ impl Shard {
                     self.read_again(slot);
                 }
                 self.settle(slot, Ok(Sent::Through));
+                self.pump(slot);
             }
             Err(error) => self.settle(slot, Err(error)),
         }
@@ -57,6 +58,7 @@ impl Shard {
         let bound = self.world.config.limits.outbound_queue_bytes;
         let mut fanout = std::mem::take(&mut self.fanout);
         let mut delivered = 0;
+        let mut attached = Vec::new();
         let mut deliver =
             |target: ConnectionRef, deliveries: &[&Delivery], joined: Option<&Bytes>| {
                 let Some(connection) = self.connections.get_mut(target.slot()) else {
@@ -66,16 +68,26 @@ impl Shard {
                     return;
                 }
                 let was_blocked = connection.is_blocked();
-                let sent = match (joined, deliveries) {
-                    (Some(all), _) => connection.send(&[all], bound),
-                    (None, [one]) => connection.send(&[&one.frame], bound),
-                    (None, many) => {
+                delivered += deliveries.len() as u64;
+                let sent = match (connection.reliable.as_deref_mut(), joined, deliveries) {
+                    (Some(reliable), ..) => {
+                        attached.push(target.slot());
+                        // Of stored pushes, only what is next in its stream; the rest it has, or gets with a page.
+                        let desk = &self.world.delivery;
+                        let next = deliveries
+                            .iter()
+                            .filter(|delivery| reliable.takes(desk, delivery));
+                        let frames: Vec<_> = next.map(|delivery| &delivery.frame).collect();
+                        connection.send(&frames, bound)
+                    }
+                    (None, Some(all), _) => connection.send(&[all], bound),
+                    (None, None, [one]) => connection.send(&[&one.frame], bound),
+                    (None, None, many) => {
                         let frames: Vec<_> = many.iter().map(|delivery| &delivery.frame).collect();
                         connection.send(&frames, bound)
                     }
                 };
-                delivered += deliveries.len() as u64;
-                if was_blocked || !matches!(sent, Ok(Sent::Through)) {
+                if was_blocked || !matches!(sent, Ok(Sent::Through)) || connection.is_blocked() {
                     self.settle(target.slot(), sent);
                 }
             };
@@ -92,6 +104,7 @@ impl Shard {
             self.world.processors.pause(self.index);
         }
         self.fanout = fanout;
+        attached.into_iter().for_each(|slot| self.pump(slot));
         self.world.metrics.add(Happening::Delivered, delivered);
     }
 

@@ -1,0 +1,289 @@
+//! The desk: what the rest of the server asks of durable delivery. One for the whole server, shared by all its threads.
+
+use super::reader::{self, Ask, Questions, Subject};
+use super::receipts::Waiting;
+use super::upkeep::{self, Hooks};
+use crate::hub::{Hub, Place};
+use crate::store::{
+    Committer, Epoch, Offset, Outcome, Overloaded, Push, Store, StoreError, SubmitError, Write,
+    WriteError,
+};
+use bytes::Bytes;
+use heartline_protocol::User;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// Durable delivery of one server.
+#[derive(Debug)]
+pub struct Delivery {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Dropped to end the upkeep.
+    upkeep: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+/// What its threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub store: Arc<dyn Store>,
+    pub hub: Arc<Hub>,
+    pub questions: Questions,
+    pub hooks: Arc<dyn Hooks>,
+    committer: Committer,
+    waiting: Waiting,
+    acks: Mutex<Acks>,
+    turns: AtomicU32,
+}
+
+/// Acknowledgements that are not written yet; one for each device, so bounded by the devices. A crash loses a quarter of a second of
+/// them, which harms nobody: where a device stands it tells itself.
+type Acks = HashMap<(User, Arc<str>), (Epoch, Offset)>;
+
+/// A push that is to be stored and then sent.
+#[derive(Debug)]
+pub struct Draft {
+    /// What is written.
+    pub push: Push,
+    /// The streams' users, in the same order.
+    pub recipients: Vec<User>,
+    /// The frame of devices that speak the classic protocol.
+    pub frame: Bytes,
+    /// The same, compressed, if somebody takes that.
+    pub deflated: Option<Bytes>,
+    /// Be told of the first acknowledgement of each recipient.
+    pub wait_acked: bool,
+}
+
+/// A push that is stored.
+#[derive(Debug)]
+pub struct Pushed {
+    /// It was there before: nothing was stored or sent now.
+    pub repeated: bool,
+    /// Where it stands in each recipient's stream.
+    pub places: Vec<(Epoch, Offset)>,
+    /// Each rings with the first acknowledgement; empty unless asked for.
+    pub acked: Vec<oneshot::Receiver<()>>,
+}
+
+/// Why a push was not stored. Nobody got it.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// It breaks a rule of the store.
+    #[error(transparent)]
+    Refused(#[from] WriteError),
+    /// The store cannot take it now.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+    /// Too much waits to be written.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// Why durable delivery did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("durable delivery has no thread: {0}")]
+pub struct StartError(#[from] std::io::Error);
+
+impl Delivery {
+    /// Durable delivery through this store to the hub's connections.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        store: Arc<dyn Store>,
+        hub: Arc<Hub>,
+        hooks: Arc<dyn Hooks>,
+    ) -> Result<Self, StartError> {
+        let shared = Arc::new(Shared {
+            committer: Committer::start(store.clone(), unix_ms)?,
+            store,
+            hub,
+            questions: Questions::default(),
+            hooks,
+            waiting: Waiting::default(),
+            acks: Mutex::default(),
+            turns: AtomicU32::new(0),
+        });
+        let (upkeep, ends) = mpsc::channel();
+        let threads = vec![reader::spawn(&shared)?, upkeep::spawn(&shared, ends)?];
+        Ok(Self {
+            shared,
+            threads: Mutex::new(threads),
+            upkeep: Mutex::new(Some(upkeep)),
+        })
+    }
+
+    /// Stores a push, and hands it to whoever is connected. When this answers, it is stored.
+    ///
+    /// # Errors
+    /// [`PushError`]; then nothing is stored and nobody gets it.
+    pub async fn push(&self, draft: Draft) -> Result<Pushed, PushError> {
+        let Draft {
+            push,
+            recipients,
+            frame,
+            deflated,
+            wait_acked,
+        } = draft;
+        let text = push.body.clone();
+        let (done, outcome) = oneshot::channel();
+        let shared = self.shared.clone();
+        // On the committer's thread, in the order of the store: so that is the order in which devices get them.
+        let carry_out = move |written: Result<Outcome, SubmitError>| {
+            let answer = match written {
+                Ok(Outcome::Pushed { repeated, places }) => {
+                    let mut acked = Vec::new();
+                    if wait_acked {
+                        // Before anybody gets it, and so before anybody can acknowledge it.
+                        acked.extend(recipients.iter().zip(&places).map(|(user, (_, offset))| {
+                            shared.waiting.wait(user.as_str(), *offset)
+                        }));
+                    }
+                    if !repeated {
+                        let places = recipients.iter().zip(&places);
+                        let places: Vec<_> = places
+                            .map(|(user, (epoch, offset))| Place {
+                                stream: user.clone(),
+                                epoch: *epoch,
+                                offset: *offset,
+                            })
+                            .collect();
+                        shared
+                            .hub
+                            .publish_durable(&places, &text, &frame, deflated.as_ref());
+                    }
+                    Ok(Pushed {
+                        repeated,
+                        places,
+                        acked,
+                    })
+                }
+                Ok(_) => Err(PushError::Stopping),
+                Err(SubmitError::Write(error)) => Err(PushError::Refused(error)),
+                Err(SubmitError::Store(error)) => Err(PushError::Store(error)),
+                Err(SubmitError::Stopped) => Err(PushError::Stopping),
+            };
+            // Whoever asked may have gone; the push stands all the same.
+            let _ = done.send(answer);
+        };
+        self.shared.submit(Write::Push(push), carry_out)?;
+        outcome.await.unwrap_or(Err(PushError::Stopping))
+    }
+
+    /// Asks the store on behalf of a connection; its shard hears the answer.
+    pub fn ask(&self, subject: Subject, ask: Ask) {
+        self.shared.questions.ask(subject, ask);
+    }
+
+    /// A device has handled everything up to `offset`.
+    pub fn ack(&self, subject: &Subject, epoch: Epoch, offset: Offset) {
+        self.shared.ack(subject, epoch, offset);
+    }
+
+    /// A number for one attaching: answers to an earlier one are told by it.
+    pub fn next_turn(&self) -> u32 {
+        self.shared.turns.fetch_add(1, Relaxed)
+    }
+
+    /// Writes the acknowledgements so far.
+    pub async fn write_acks(&self) {
+        self.shared.write_acks();
+        let (done, written) = oneshot::channel::<()>();
+        // Anything behind them in the queue is written after them.
+        let fired = Write::Fired {
+            push: Box::default(),
+            at_ms: 0,
+        };
+        if self.shared.submit(fired, |_| drop(done)).is_ok() {
+            let _ = written.await;
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Writes what was accepted, and ends. Blocks for as long as that takes.
+    pub fn shutdown(&self) {
+        drop(
+            self.upkeep
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        self.shared.questions.end();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+        self.shared.write_acks();
+        self.shared.committer.shutdown();
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl Shared {
+    pub fn now_ms(&self) -> u64 {
+        unix_ms()
+    }
+
+    pub fn submit(
+        &self,
+        write: Write,
+        done: impl FnOnce(Result<Outcome, SubmitError>) + Send + 'static,
+    ) -> Result<(), Overloaded> {
+        self.committer.submit(write, Box::new(done))
+    }
+
+    /// Notes an acknowledgement, and tells those who wait for it.
+    pub fn ack(&self, subject: &Subject, epoch: Epoch, offset: Offset) {
+        if offset.0 > 0 {
+            self.waiting.acked(subject.stream.as_str(), offset);
+        }
+        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        acks.insert(
+            (subject.stream.clone(), subject.device.clone()),
+            (epoch, offset),
+        );
+    }
+
+    /// Hands the acknowledgements so far to the committer.
+    pub fn write_acks(&self) {
+        let acks = std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((stream, device), (epoch, offset)) in acks {
+            let write = Write::Ack {
+                stream: stream.as_str().into(),
+                device: (&*device).into(),
+                epoch,
+                offset,
+            };
+            if self.submit(write, |_| {}).is_err() {
+                // Its next acknowledgement, or its next login, says the same.
+                tracing::warn!("acknowledgements are not written: too much waits for the store");
+                return;
+            }
+        }
+    }
+}
+
+/// Milliseconds of Unix time.
+fn unix_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,209 @@
+//! The threads that look into the store for the shards: where a device begins, and pages of what it missed. Each connection has
+//! at most one question under way, which bounds the queue; questions are answered in their order and each is bounded, so that one who
+//! missed much takes turns with those who missed little.
+
+use super::attach::{Start, start};
+use super::cursor::PageFacts;
+use super::desk::Shared;
+use crate::hub::ConnectionRef;
+use crate::net::{Command, frame};
+use crate::store::{Offset, Outcome, PageLimits, StoreError, Write};
+use bytes::Bytes;
+use heartline_protocol::{Position, User, append_place, encode_attached, encode_gap};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Who asks: one connection, as attached to its stream. The answer comes back with it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The connection.
+    pub at: ConnectionRef,
+    /// Which login of the connection it was: the answer to an earlier one is of no use.
+    pub turn: u32,
+    /// The stream.
+    pub stream: User,
+    /// The device.
+    pub device: Arc<str>,
+}
+
+/// A question.
+#[derive(Debug)]
+pub enum Ask {
+    /// Where does this device begin?
+    Attach(Option<Position>),
+    /// What is behind this offset?
+    Page(Offset, PageLimits),
+}
+
+/// An answer, for the connection's shard.
+#[derive(Debug)]
+pub struct Ready {
+    /// Who asked.
+    pub subject: Subject,
+    /// What came of it.
+    pub answer: Answer,
+}
+
+/// What the store said.
+#[derive(Debug)]
+pub enum Answer {
+    /// The device begins here; the frames tell it so.
+    Attached(Start, Bytes),
+    /// A page, as frames to be sent in one go.
+    Page(PageFacts, Bytes),
+    /// The store failed. The reason was logged.
+    Failed,
+}
+
+/// The questions that wait.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    waiting: Mutex<(VecDeque<(Subject, Ask)>, bool)>,
+    bell: Condvar,
+}
+
+impl Questions {
+    pub fn ask(&self, subject: Subject, ask: Ask) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.0.push_back((subject, ask));
+        self.bell.notify_one();
+    }
+
+    /// No more answers.
+    pub fn end(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.1 = true;
+        self.bell.notify_all();
+    }
+
+    fn next(&self) -> Option<(Subject, Ask)> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if waiting.1 {
+                return None;
+            }
+            if let Some(question) = waiting.0.pop_front() {
+                return Some(question);
+            }
+            waiting = self
+                .bell
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Answers questions on a thread of its own until they end.
+pub(super) fn spawn(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
+    let shared = shared.clone();
+    std::thread::Builder::new()
+        .name("store-reader".into())
+        .spawn(move || {
+            while let Some((subject, ask)) = shared.questions.next() {
+                let result = match ask {
+                    Ask::Attach(position) => attach(&shared, &subject, position),
+                    Ask::Page(after, limits) => page(&shared, &subject, after, limits).map(Some),
+                };
+                match result {
+                    Ok(Some(answer)) => post(&shared, subject, answer),
+                    Ok(None) => {}
+                    Err(error) => fail(&shared, subject, &error),
+                }
+            }
+        })
+}
+
+fn post(shared: &Shared, subject: Subject, answer: Answer) {
+    let shard = subject.at.shard();
+    shared
+        .hub
+        .shard(shard)
+        .post(Command::Ready(Box::new(Ready { subject, answer })));
+}
+
+fn fail(shared: &Shared, subject: Subject, error: &dyn std::fmt::Display) {
+    tracing::error!(stream = %subject.stream, %error, "the store did not answer; a device is sent away to come back");
+    post(shared, subject, Answer::Failed);
+}
+
+/// `None`: the stream or the device is new, and the answer comes once that is written.
+fn attach(
+    shared: &Arc<Shared>,
+    subject: &Subject,
+    position: Option<Position>,
+) -> Result<Option<Answer>, StoreError> {
+    let (stream, device) = (subject.stream.as_str(), &*subject.device);
+    if let (Some(state), Some(device)) = (
+        shared.store.stream(stream)?,
+        shared.store.device(stream, device)?,
+    ) {
+        let start = start(&state, device.acked, position.as_ref());
+        return Ok(Some(attached(shared, subject, start)));
+    }
+    let write = Write::Register {
+        stream: stream.into(),
+        device: device.into(),
+    };
+    let (for_done, of_done) = (shared.clone(), subject.clone());
+    let submitted = shared.submit(write, move |outcome| match outcome {
+        Ok(Outcome::Registered { stream, device }) => {
+            let start = start(&stream, device.acked, position.as_ref());
+            let answer = attached(&for_done, &of_done, start);
+            post(&for_done, of_done, answer);
+        }
+        Ok(other) => tracing::error!(?other, "a registration was answered as something else"),
+        Err(error) => fail(&for_done, of_done, &error),
+    });
+    if let Err(overloaded) = submitted {
+        fail(shared, subject.clone(), &overloaded);
+    }
+    Ok(None)
+}
+
+fn attached(shared: &Shared, subject: &Subject, start: Start) -> Answer {
+    let (stream, epoch) = (subject.stream.as_str(), start.cursor.epoch());
+    if let Some(handled) = start.handled {
+        shared.ack(subject, epoch, handled);
+    }
+    let mut frames = Vec::new();
+    if let Some(at) = start.at {
+        let text = encode_attached(stream, epoch.0, at.0);
+        frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
+    }
+    if let Some((missing, reason)) = start.gap {
+        let text = encode_gap(stream, epoch.0, missing.from.0, missing.to.0, reason);
+        frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
+    }
+    Answer::Attached(start, frames.into())
+}
+
+fn page(
+    shared: &Shared,
+    subject: &Subject,
+    after: Offset,
+    limits: PageLimits,
+) -> Result<Answer, StoreError> {
+    let stream = subject.stream.as_str();
+    let Some(page) = shared.store.read(stream, after, limits, shared.now_ms())? else {
+        // It was attached to this stream, and streams are never forgotten.
+        tracing::error!(stream, "the store has lost a stream");
+        return Ok(Answer::Failed);
+    };
+    let mut frames = Vec::new();
+    for (offset, body) in &page.entries {
+        // What is stored was made by us of text.
+        let text = append_place(&String::from_utf8_lossy(body), stream, offset.0);
+        frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
+    }
+    let facts = PageFacts {
+        epoch: page.epoch,
+        head: page.head,
+        trimmed: page.trimmed,
+        through: page.through,
+        last: page.entries.last().map(|(offset, _)| *offset),
+        messages: page.entries.len() as u32,
+        bytes: frames.len(),
+    };
+    Ok(Answer::Page(facts, frames.into()))
+}

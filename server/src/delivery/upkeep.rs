@@ -1,0 +1,104 @@
+//! What time asks for: acknowledgements are written, retention takes what is too old or too much, and pushes that no device has
+//! acknowledged within their deadline are told to the hook.
+
+use super::desk::Shared;
+use crate::store::{Deadline, StoreError, Write};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What the application wants to hear. Called on a thread of the server's that has other things to do: hand work on.
+pub trait Hooks: Send + Sync + fmt::Debug {
+    /// No device of these recipients has acknowledged a push within its deadline. Told at least once: once more if the server
+    /// crashes right after.
+    fn undelivered(&self, undelivered: &Undelivered);
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHooks;
+
+impl Hooks for NoHooks {
+    fn undelivered(&self, undelivered: &Undelivered) {
+        tracing::info!(push = %undelivered.push, recipients = undelivered.to.len(), "nobody acknowledged a push in time");
+    }
+}
+
+/// A push that was not acknowledged in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The push's id.
+    pub push: Box<str>,
+    /// The recipients no device of whom has acknowledged it, such as `user:6`.
+    pub to: Vec<Box<str>>,
+}
+
+/// How often acknowledgements are written and deadlines looked for.
+const TICK: Duration = Duration::from_millis(250);
+/// Every so many ticks, retention has its turn.
+const TRIM_TICKS: u64 = 20;
+/// Entries that retention may remove in one turn.
+const TRIM_BUDGET: usize = 2_000;
+/// Deadlines carried out in one tick.
+const DEADLINES: usize = 256;
+/// Devices looked at for each recipient.
+const DEVICES: usize = 1_000;
+
+pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
+    let shared = shared.clone();
+    std::thread::Builder::new()
+        .name("store-upkeep".into())
+        .spawn(move || {
+            let mut ticks = 0u64;
+            while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
+                ticks += 1;
+                shared.write_acks();
+                if let Err(error) = tick(&shared, ticks) {
+                    tracing::error!(%error, "the upkeep of the store failed; it is tried again");
+                }
+            }
+        })
+}
+
+fn tick(shared: &Shared, ticks: u64) -> Result<(), StoreError> {
+    // A little late, so that acknowledgements which came in time are written by then.
+    let until_ms = shared.now_ms().saturating_sub(4 * TICK.as_millis() as u64);
+    for deadline in shared.store.due(until_ms, DEADLINES)? {
+        carry_out(shared, &deadline)?;
+    }
+    if ticks.is_multiple_of(TRIM_TICKS) {
+        shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
+    }
+    Ok(())
+}
+
+fn carry_out(shared: &Shared, deadline: &Deadline) -> Result<(), StoreError> {
+    let mut to = Vec::new();
+    if let Some(push) = shared.store.push(&deadline.push)? {
+        for (stream, _, offset) in push.places {
+            let devices = shared.store.devices(&stream, DEVICES)?;
+            // A device that came later has acknowledged nothing of it.
+            let is_acked =
+                |state: &crate::store::DeviceState| state.since < offset && state.acked >= offset;
+            if !devices.iter().any(|(_, state)| is_acked(state)) {
+                to.push(stream);
+            }
+        }
+    }
+    if !to.is_empty() {
+        let undelivered = Undelivered {
+            push: deadline.push.clone(),
+            to,
+        };
+        shared.hooks.undelivered(&undelivered);
+    }
+    let fired = Write::Fired {
+        push: deadline.push.clone(),
+        at_ms: deadline.at_ms,
+    };
+    // Where the store takes nothing more now, it is told again.
+    let _ = shared.submit(fired, |_| {});
+    Ok(())
+}
