@@ -5,7 +5,7 @@ use redb::backends::FileBackend;
 use std::collections::HashMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What an answered write survives.
@@ -69,6 +69,10 @@ pub struct CrashDisk(Arc<Disk>);
 struct Disk {
     state: Mutex<State>,
     is_full: AtomicBool,
+    /// Writes and syncs until all of them fail; 0: never.
+    fails_in: AtomicU64,
+    /// Nothing reaches the disk any more, though it says so.
+    is_frozen: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +91,8 @@ const SECTOR: usize = 512;
 impl CrashDisk {
     /// Everything that was not synced is lost, kept or torn, sector by sector; `seed` decides.
     pub fn crash(&self, seed: u64) {
+        self.0.fails_in.store(0, Relaxed);
+        self.0.is_frozen.store(false, Relaxed);
         let mut state = self.lock();
         let state = &mut *state;
         let mut random = seed | 1;
@@ -118,7 +124,17 @@ impl CrashDisk {
         state.now.clone_from(&state.synced);
     }
 
-    /// From now on there is room for nothing more, or there is again.
+    /// After so many more writes and syncs, every one fails, until the next crash.
+    pub fn fail_after(&self, calls: u64) {
+        self.0.fails_in.store(calls + 1, Relaxed);
+    }
+
+    /// The power is gone: until [`Self::crash`], nothing reaches the disk any more.
+    pub fn freeze(&self) {
+        self.0.is_frozen.store(true, Relaxed);
+    }
+
+    /// From now on there is no room to grow, or there is again. What is there can be written over, as on a real disk.
     pub fn set_full(&self, is_full: bool) {
         self.0.is_full.store(is_full, Relaxed);
     }
@@ -127,11 +143,14 @@ impl CrashDisk {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn room(&self) -> io::Result<()> {
-        match self.0.is_full.load(Relaxed) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => Ok(()),
+    /// Whether the disk does what it is told.
+    fn works(&self) -> io::Result<()> {
+        let left = self.0.fails_in.load(Relaxed);
+        if left == 1 {
+            return Err(io::ErrorKind::Other.into());
         }
+        self.0.fails_in.store(left.saturating_sub(1), Relaxed);
+        Ok(())
     }
 }
 
@@ -149,16 +168,25 @@ impl StorageBackend for CrashDisk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        if self.0.is_frozen.load(Relaxed) {
+            return Ok(());
+        }
         let mut state = self.lock();
         if len as usize > state.now.len() {
-            self.room()?;
+            self.works()?;
+            if self.0.is_full.load(Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
         }
         state.now.resize(len as usize, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.room()?;
+        if self.0.is_frozen.load(Relaxed) {
+            return Ok(());
+        }
+        self.works()?;
         let mut state = self.lock();
         let state = &mut *state;
         state.synced.resize(state.now.len(), 0);
@@ -173,7 +201,10 @@ impl StorageBackend for CrashDisk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.room()?;
+        if self.0.is_frozen.load(Relaxed) {
+            return Ok(());
+        }
+        self.works()?;
         let mut state = self.lock();
         let from = offset as usize;
         let place = state.now.get_mut(from..from + data.len());

@@ -183,3 +183,6 @@ fn write(store: &dyn Store, now_ms: u64, batch: Vec<(Write, Done)>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

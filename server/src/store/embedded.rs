@@ -102,20 +102,30 @@ impl EmbeddedStore {
         })
     }
 
-    /// One transaction that writes. After the disk has failed the engine is opened again, once; what failed is told all the same.
+    /// One transaction that writes. When the disk has failed the engine is opened again, for the next.
     fn write<T>(
         &self,
         work: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StoreError> {
+        let is_open = self
+            .database
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        if !is_open {
+            self.open_again()?;
+        }
         let outcome = {
             let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
             match &*database {
                 Some(database) => self.write_in(database, work),
-                None => Err(StoreError::Io("the store could not be opened again".into())),
+                None => Err(StoreError::Io("the store is not open".into())),
             }
         };
-        if let Err(StoreError::Full | StoreError::Io(_)) = outcome {
-            self.open_again();
+        if let Err(StoreError::Full | StoreError::Io(_)) = outcome
+            && let Err(error) = self.open_again()
+        {
+            tracing::error!(%error, "the store cannot be opened again; the next write tries once more");
         }
         outcome
     }
@@ -150,9 +160,9 @@ impl EmbeddedStore {
     }
 
     /// The engine does nothing more after its disk has failed. What was committed is there when it is opened again.
-    fn open_again(&self) {
+    fn open_again(&self) -> Result<(), StoreError> {
         if let Place::Memory = self.place {
-            return;
+            return Ok(());
         }
         let mut database = self
             .database
@@ -160,12 +170,8 @@ impl EmbeddedStore {
             .unwrap_or_else(PoisonError::into_inner);
         // The file's lock must be free before it is opened again.
         *database = None;
-        match open(&self.place, &self.options) {
-            Ok(opened) => *database = Some(opened),
-            Err(error) => {
-                tracing::error!(%error, "the store cannot be opened again; the next write tries once more")
-            }
-        }
+        *database = Some(open(&self.place, &self.options)?);
+        Ok(())
     }
 
     fn read_in<T>(

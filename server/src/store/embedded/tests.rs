@@ -1,1 +1,537 @@
+//! The promise, held against the store in memory, in a folder, and on a disk that crashes.
 
+use super::*;
+use crate::store::{Epoch, Push};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+const ALL: Retention = Retention {
+    max_age_ms: u64::MAX,
+    max_messages: u64::MAX,
+    max_bytes: u64::MAX,
+};
+
+fn options(retention: Retention) -> Options {
+    let next = Arc::new(AtomicU64::new(100));
+    Options::new(retention, Box::new(move || next.fetch_add(1, Relaxed)))
+}
+
+/// Runs a story in memory, in a folder, and on a crash disk.
+fn everywhere(retention: Retention, story: impl Fn(&EmbeddedStore)) {
+    story(&EmbeddedStore::in_memory(options(retention)).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    for durability in [Durability::Power, Durability::Process] {
+        let options = Options {
+            durability,
+            ..options(retention)
+        };
+        let path = folder.path().join(format!("{durability:?}"));
+        story(&EmbeddedStore::open(&path, options).unwrap());
+    }
+    story(&EmbeddedStore::on_crash_disk(CrashDisk::default(), options(retention)).unwrap());
+}
+
+fn push(id: &str, streams: &[&str], body: &str) -> Push {
+    Push {
+        id: id.into(),
+        fingerprint: 7,
+        streams: streams.iter().map(|stream| (*stream).into()).collect(),
+        body: body.to_owned().into(),
+        ttl_ms: None,
+        collapse_key: None,
+        undelivered_ms: None,
+    }
+}
+
+/// Commits one write.
+fn write(store: &EmbeddedStore, now_ms: u64, write: Write) -> Result<Outcome, WriteError> {
+    store.commit(now_ms, &[write]).unwrap().remove(0)
+}
+
+fn register(
+    store: &EmbeddedStore,
+    stream: &str,
+    device: &str,
+    now_ms: u64,
+) -> (StreamState, DeviceState) {
+    let (stream, device) = (stream.into(), device.into());
+    match write(store, now_ms, Write::Register { stream, device }) {
+        Ok(Outcome::Registered { stream, device }) => (stream, device),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn offsets(outcome: &Result<Outcome, WriteError>) -> Vec<u32> {
+    match outcome {
+        Ok(Outcome::Pushed { places, .. }) => places.iter().map(|(_, offset)| offset.0).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a reader behind `after` gets: the offsets, and how far they account for.
+fn read(store: &EmbeddedStore, after: u32, messages: u32, now_ms: u64) -> (Vec<u32>, u32) {
+    let limits = PageLimits {
+        messages,
+        bytes: usize::MAX,
+    };
+    let page = store
+        .read("user:1", Offset(after), limits, now_ms)
+        .unwrap()
+        .unwrap();
+    (
+        page.entries.iter().map(|(offset, _)| offset.0).collect(),
+        page.through.0,
+    )
+}
+
+#[test]
+fn offsets_are_counted_by_stream_and_a_repeat_is_answered_with_the_first() {
+    everywhere(ALL, |store| {
+        let one = write(
+            store,
+            1,
+            Write::Push(push("a", &["user:1", "user:2"], "{}")),
+        );
+        assert_eq!(offsets(&one), [1, 1]);
+        assert_eq!(
+            offsets(&write(store, 2, Write::Push(push("b", &["user:2"], "{}")))),
+            [2]
+        );
+        let mut other = push("a", &["user:1", "user:2"], "{}");
+        let again = write(store, 3, Write::Push(other.clone()));
+        assert!(matches!(&again, Ok(Outcome::Pushed { repeated: true, .. })));
+        assert_eq!(offsets(&again), [1, 1]);
+        other.fingerprint = 8;
+        let batch = [
+            Write::Push(push("c", &["user:1"], "{}")),
+            Write::Push(other),
+            Write::Push(push("", &["x"], "{}")),
+            Write::Push(push("d", &["user:1"], "{}")),
+        ];
+        let results = store.commit(4, &batch).unwrap();
+        assert_eq!(
+            (results[1].clone(), results[2].clone()),
+            (Err(WriteError::Conflict), Err(WriteError::Name))
+        );
+        assert_eq!(
+            (offsets(&results[0]), offsets(&results[3])),
+            (vec![2], vec![3]),
+            "the others stand"
+        );
+        let record = store.push("a").unwrap().unwrap();
+        assert_eq!(
+            (record.at_ms, record.places.len(), &*record.places[1].0),
+            (1, 2, "user:2")
+        );
+        assert_eq!(store.push("z").unwrap(), None);
+        assert_eq!(store.stream("user:3").unwrap(), None);
+    });
+}
+
+#[test]
+fn a_page_keeps_its_limits_and_says_how_far_it_goes() {
+    everywhere(ALL, |store| {
+        for n in 0..10 {
+            write(
+                store,
+                1,
+                Write::Push(push(&n.to_string(), &["user:1"], "{\"n\":1}")),
+            )
+            .unwrap();
+        }
+        assert_eq!(read(store, 0, 4, 1), (vec![1, 2, 3, 4], 4));
+        assert_eq!(read(store, 8, 4, 1), (vec![9, 10], 10));
+        assert_eq!(read(store, 10, 4, 1), (vec![], 10));
+        assert_eq!(read(store, 99, 4, 1), (vec![], 99));
+        let limits = PageLimits {
+            messages: 100,
+            bytes: 8,
+        };
+        let page = store.read("user:1", Offset(0), limits, 1).unwrap().unwrap();
+        assert_eq!(
+            (page.entries.len(), page.through),
+            (2, Offset(2)),
+            "one more than fits"
+        );
+        assert_eq!(store.read("nobody:1", Offset(0), limits, 1).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_device_begins_at_the_head_and_its_acknowledgements_only_grow() {
+    everywhere(ALL, |store| {
+        write(store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+        let (stream, device) = register(store, "user:1", "phone", 5);
+        assert_eq!(
+            (device.since, device.acked, device.seen_ms),
+            (Offset(1), Offset(1), 5)
+        );
+        for n in 0..4 {
+            write(
+                store,
+                6,
+                Write::Push(push(&n.to_string(), &["user:1"], "{}")),
+            )
+            .unwrap();
+        }
+        let ack = |epoch, offset, now_ms| {
+            let (stream, device) = ("user:1".into(), "phone".into());
+            write(
+                store,
+                now_ms,
+                Write::Ack {
+                    stream,
+                    device,
+                    epoch,
+                    offset: Offset(offset),
+                },
+            )
+            .unwrap();
+            let device = store.device("user:1", "phone").unwrap().unwrap();
+            (device.since.0, device.acked.0, device.seen_ms)
+        };
+        assert_eq!(ack(stream.epoch, 3, 7), (1, 3, 7));
+        assert_eq!(ack(stream.epoch, 2, 8), (1, 3, 8), "never back");
+        assert_eq!(
+            ack(Epoch(1), 5, 9),
+            (1, 3, 9),
+            "of another epoch it says nothing"
+        );
+        assert_eq!(
+            ack(stream.epoch, 900, 10),
+            (1, 5, 10),
+            "never beyond the head"
+        );
+        assert_eq!(
+            register(store, "user:1", "phone", 11).1.acked,
+            Offset(5),
+            "known again"
+        );
+        assert_eq!(store.devices("user:1", 9).unwrap().len(), 1);
+        assert_eq!(store.device("user:1", "tablet").unwrap(), None);
+    });
+}
+
+#[test]
+fn the_oldest_device_makes_room_at_the_bound() {
+    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
+    let batch: Vec<_> = (0..Retention::MAX_DEVICES)
+        .map(|n| Write::Register {
+            stream: "user:1".into(),
+            device: n.to_string().into(),
+        })
+        .collect();
+    store.commit(5, &batch).unwrap();
+    register(&store, "user:1", "0", 6);
+    register(&store, "user:1", "new", 7);
+    assert_eq!(
+        store.devices("user:1", 5_000).unwrap().len(),
+        Retention::MAX_DEVICES
+    );
+    assert!(store.device("user:1", "0").unwrap().is_some());
+    assert!(store.device("user:1", "1").unwrap().is_none());
+}
+
+#[test]
+fn only_the_latest_of_a_key_stays_and_that_is_no_gap() {
+    everywhere(ALL, |store| {
+        for (id, key) in [
+            ("a", Some("badge")),
+            ("b", None),
+            ("c", Some("badge")),
+            ("d", Some("other")),
+        ] {
+            let mut push = push(id, &["user:1"], "{}");
+            push.collapse_key = key.map(Into::into);
+            write(store, 1, Write::Push(push)).unwrap();
+        }
+        assert_eq!(read(store, 0, 9, 1), (vec![2, 3, 4], 4));
+        let stream = store.stream("user:1").unwrap().unwrap();
+        assert_eq!((stream.messages, stream.trimmed), (3, Offset(0)));
+    });
+}
+
+#[test]
+fn what_has_expired_is_passed_over_and_removed_and_that_is_no_gap() {
+    everywhere(ALL, |store| {
+        for n in 0..3 {
+            let mut push = push(&n.to_string(), &["user:1"], "{}");
+            push.ttl_ms = (n == 1).then_some(50);
+            write(store, 100, Write::Push(push)).unwrap();
+        }
+        assert_eq!(read(store, 0, 9, 149), (vec![1, 2, 3], 3));
+        assert_eq!(read(store, 0, 9, 150), (vec![1, 3], 3));
+        assert_eq!(store.trim(150, 100).unwrap().messages, 1);
+        let stream = store.stream("user:1").unwrap().unwrap();
+        assert_eq!(
+            (stream.messages, stream.trimmed, stream.head),
+            (2, Offset(0), Offset(3))
+        );
+    });
+}
+
+#[test]
+fn retention_takes_the_front_and_says_so() {
+    let few = Retention {
+        max_messages: 3,
+        max_bytes: 100,
+        max_age_ms: 1_000,
+    };
+    everywhere(few, |store| {
+        for n in 0..5 {
+            write(
+                store,
+                1,
+                Write::Push(push(&n.to_string(), &["user:1"], "{}")),
+            )
+            .unwrap();
+        }
+        assert_eq!(store.stream("user:1").unwrap().unwrap().trimmed, Offset(2));
+        let large = "x".repeat(500);
+        write(store, 900, Write::Push(push("large", &["user:1"], &large))).unwrap();
+        assert_eq!(
+            read(store, 0, 9, 900),
+            (vec![6], 6),
+            "the last stays whatever its size"
+        );
+        assert_eq!(
+            store.trim(1_500, 100).unwrap().pushes,
+            5,
+            "records live as long as the age"
+        );
+        assert_eq!(store.trim(2_000, 100).unwrap().messages, 1);
+        let stream = store.stream("user:1").unwrap().unwrap();
+        assert_eq!(
+            (stream.trimmed, stream.head, stream.messages, stream.bytes),
+            (Offset(6), Offset(6), 0, 0)
+        );
+        assert_eq!(
+            offsets(&write(
+                store,
+                2_001,
+                Write::Push(push("next", &["user:1"], "{}"))
+            )),
+            [7]
+        );
+    });
+}
+
+#[test]
+fn retention_goes_round_all_streams_with_little_work_each_time() {
+    let short = Retention {
+        max_age_ms: 10,
+        ..ALL
+    };
+    let store = EmbeddedStore::in_memory(options(short)).unwrap();
+    for n in 0..20 {
+        write(
+            &store,
+            1,
+            Write::Push(push(&n.to_string(), &[&format!("user:{n}")], "{}")),
+        )
+        .unwrap();
+    }
+    let removed: u64 = (0..20).map(|_| store.trim(100, 4).unwrap().messages).sum();
+    assert_eq!(removed, 20);
+    let (_, device) = register(&store, "user:1", "phone", 200);
+    assert_eq!(device.acked, Offset(1), "the count goes on");
+    let later = 201 + Retention::DEVICE_MS;
+    let forgotten: u64 = (0..20).map(|_| store.trim(later, 4).unwrap().devices).sum();
+    assert_eq!(forgotten, 1);
+}
+
+#[test]
+fn deadlines_come_in_their_order_and_stay_until_carried_out() {
+    everywhere(ALL, |store| {
+        for (id, after_ms) in [("late", 50), ("soon", 10)] {
+            let mut push = push(id, &["user:1"], "{}");
+            push.undelivered_ms = Some(after_ms);
+            write(store, 100, Write::Push(push)).unwrap();
+        }
+        let due = |now_ms| {
+            store
+                .due(now_ms, 9)
+                .unwrap()
+                .iter()
+                .map(|due| due.push.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(due(109), Vec::<String>::new());
+        assert_eq!(due(110), ["soon"]);
+        assert_eq!(due(150), ["soon", "late"]);
+        write(
+            store,
+            150,
+            Write::Fired {
+                push: "soon".into(),
+                at_ms: 110,
+            },
+        )
+        .unwrap();
+        assert_eq!(due(150), ["late"]);
+    });
+}
+
+#[test]
+fn a_folder_keeps_everything_and_is_one_process_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path(), options(ALL)).unwrap();
+    write(&store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+    let before = store.stream("user:1").unwrap();
+    let second = EmbeddedStore::open(folder.path(), options(ALL)).unwrap_err();
+    assert!(matches!(second, StoreError::InUse(_)), "{second}");
+    drop(store);
+    let store = EmbeddedStore::open(folder.path(), options(ALL)).unwrap();
+    assert_eq!(store.stream("user:1").unwrap(), before);
+    assert_eq!(
+        offsets(&write(&store, 2, Write::Push(push("b", &["user:1"], "{}")))),
+        [2]
+    );
+}
+
+#[test]
+fn what_is_newer_or_no_store_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path(), options(ALL)).unwrap();
+    store.write(|tables| tables.set_format(FORMAT + 1)).unwrap();
+    drop(store);
+    let error = EmbeddedStore::open(folder.path(), options(ALL))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("format 2")
+            && error.contains("up to 1")
+            && error.contains("newer heartline-server"),
+        "{error}"
+    );
+
+    std::fs::write(folder.path().join(FILE), vec![7; 100_000]).unwrap();
+    let error = EmbeddedStore::open(folder.path(), options(ALL)).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let error = EmbeddedStore::open(&folder.path().join("file"), options(ALL)).unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_written_and_room_mends_it() {
+    let disk = CrashDisk::default();
+    let store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
+    write(&store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+    disk.set_full(true);
+    // What is there may be written over, so the first few still find a place.
+    let large = "x".repeat(100_000);
+    let mut kept = 1;
+    let error = loop {
+        let batch = [
+            Write::Push(push(&format!("b{kept}"), &["user:1"], &large)),
+            Write::Push(push(&format!("c{kept}"), &["user:2"], &large)),
+        ];
+        match store.commit(2, &batch) {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Full), "{error}");
+    let all = (1..=kept).collect::<Vec<_>>();
+    assert_eq!(
+        read(&store, 0, 999, 3),
+        (all, kept),
+        "it can be read, and nothing is half written"
+    );
+    assert_eq!(
+        store
+            .stream("user:2")
+            .unwrap()
+            .map_or(0, |stream| stream.head.0),
+        kept - 1
+    );
+    let again = store.commit(
+        3,
+        &[Write::Push(push("e", &["user:1"], &"x".repeat(1_000_000)))],
+    );
+    assert!(matches!(again, Err(StoreError::Full)), "{again:?}");
+    disk.set_full(false);
+    let next = write(
+        &store,
+        4,
+        Write::Push(push("d", &["user:1", "user:2"], &large)),
+    );
+    assert_eq!(offsets(&next), [kept + 1, kept]);
+}
+
+/// What a simple store would hold: by stream, the bodies by offset.
+type Model = BTreeMap<String, Vec<String>>;
+
+fn held(store: &EmbeddedStore, stream: &str) -> Vec<String> {
+    let limits = PageLimits {
+        messages: u32::MAX,
+        bytes: usize::MAX,
+    };
+    let Some(page) = store.read(stream, Offset(0), limits, 1).unwrap() else {
+        return Vec::new();
+    };
+    let offsets: Vec<u32> = page.entries.iter().map(|(offset, _)| offset.0).collect();
+    assert_eq!(offsets, (1..=page.head.0).collect::<Vec<_>>(), "gap-free");
+    page.entries
+        .iter()
+        .map(|(_, body)| String::from_utf8(body.to_vec()).unwrap())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// A disk that loses, keeps or tears whatever was not synced: what was answered is there, and what was not is there whole or not at all.
+    #[test]
+    fn a_crash_takes_nothing_that_was_answered(
+        seed in any::<u64>(),
+        steps in proptest::collection::vec((1usize..6, any::<bool>(), any::<bool>()), 1..12),
+    ) {
+        let disk = CrashDisk::default();
+        let mut store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
+        let mut model = Model::new();
+        let mut epochs = BTreeMap::new();
+        let mut count = 0;
+        for (step, (writes, fails, crashes)) in steps.into_iter().enumerate() {
+            let mut batch = Vec::new();
+            let mut after = model.clone();
+            for _ in 0..writes {
+                count += 1;
+                let stream = format!("user:{}", count % 3);
+                let body = format!("{{\"n\":{count}}}");
+                batch.push(Write::Push(push(&count.to_string(), &[&stream], &body)));
+                after.entry(stream).or_default().push(body);
+            }
+            let mut may_be = vec![model.clone()];
+            if fails && crashes {
+                // The power goes in the middle of the commit: some of its writes reach the disk, none is answered.
+                disk.fail_after(seed.wrapping_add(step as u64) % 12);
+            }
+            match store.commit(1, &batch) {
+                Ok(_) => may_be = vec![after],
+                Err(_) => may_be.push(after),
+            }
+            if crashes {
+                // What the store does when it is closed is not what a power cut leaves.
+                disk.freeze();
+                drop(store);
+                disk.crash(seed ^ (step as u64) << 32);
+                store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
+            }
+            let now: Model = (0..3)
+                .map(|n| format!("user:{n}"))
+                .map(|stream| (stream.clone(), held(&store, &stream)))
+                .filter(|(_, bodies)| !bodies.is_empty())
+                .collect();
+            prop_assert!(may_be.contains(&now), "step {}: {:?} is none of {:?}", step, now, may_be);
+            for stream in now.keys() {
+                let epoch = store.stream(stream).unwrap().unwrap().epoch;
+                prop_assert_eq!(*epochs.entry(stream.clone()).or_insert(epoch), epoch);
+            }
+            model = now;
+        }
+    }
+}
