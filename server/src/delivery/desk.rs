@@ -256,10 +256,11 @@ impl Shared {
             self.waiting.acked(subject.stream.as_str(), offset);
         }
         let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        acks.insert(
-            (subject.stream.clone(), subject.device.clone()),
-            (epoch, offset),
-        );
+        let device = (subject.stream.clone(), subject.device.clone());
+        let known = acks.entry(device).or_insert((epoch, offset));
+        if known.0 != epoch || known.1 < offset {
+            *known = (epoch, offset);
+        }
     }
 
     /// Hands the acknowledgements so far to the committer.

@@ -163,9 +163,8 @@ fn attach(
 
 fn attached(shared: &Shared, subject: &Subject, start: Start) -> Answer {
     let (stream, epoch) = (subject.stream.as_str(), start.cursor.epoch());
-    if let Some(handled) = start.handled {
-        shared.ack(subject, epoch, handled);
-    }
+    // Also where it says nothing new: the store notes that the device was heard of.
+    shared.ack(subject, epoch, start.handled.unwrap_or_default());
     let mut frames = Vec::new();
     if let Some(at) = start.at {
         let text = encode_attached(stream, epoch.0, at.0);

@@ -3,7 +3,7 @@
 
 use super::registry::{ConnectionRef, Registry, TooManyOfUser};
 use crate::net::frame;
-use crate::net::{Backlog, Command, Delivery, Mailbox};
+use crate::net::{Backlog, Command, Delivery, Mailbox, Stored};
 use crate::store::{Epoch, Offset};
 use bytes::Bytes;
 use heartline_protocol::{User, append_place};
@@ -96,7 +96,7 @@ impl Hub {
         targets.sort_unstable();
         targets.dedup();
         let count = targets.len();
-        self.post_all(&targets, frame, deflated);
+        self.post_all(&targets, frame, deflated, Stored::No);
         Ok(count)
     }
 
@@ -137,34 +137,40 @@ impl Hub {
                 );
                 let frame = frame::text(text.as_bytes());
                 for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
-                    self.post(&frame, of_shard.into(), Some(place));
+                    self.post(&frame, of_shard.into(), Stored::At(place));
                 }
             }
         }
         classic.sort_unstable();
         classic.dedup();
-        self.post_all(&classic, frame, deflated);
+        self.post_all(&classic, frame, deflated, Stored::Unplaced);
         count + classic.len()
     }
 
     /// One frame for sorted connections of any shards; those who take compressed messages get `deflated`, if there is one.
-    fn post_all(&self, targets: &[ConnectionRef], frame: &Bytes, deflated: Option<&Bytes>) {
+    fn post_all(
+        &self,
+        targets: &[ConnectionRef],
+        frame: &Bytes,
+        deflated: Option<&Bytes>,
+        stored: Stored<'_>,
+    ) {
         for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
             let Some(deflated) = deflated else {
-                self.post(frame, of_shard.into(), None);
+                self.post(frame, of_shard.into(), stored);
                 continue;
             };
             let (some, others): (Vec<_>, Vec<_>) =
                 of_shard.iter().partition(|target| target.deflates());
-            self.post(deflated, some.into(), None);
-            self.post(frame, others.into(), None);
+            self.post(deflated, some.into(), stored);
+            self.post(frame, others.into(), stored);
         }
     }
 
     /// One frame for connections of one shard.
-    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, place: Option<&Place>) {
+    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, stored: Stored<'_>) {
         if let Some(shard) = targets.first().map(|target| target.shard()) {
-            let delivery = Delivery::new(frame.clone(), targets, place, &self.backlog);
+            let delivery = Delivery::new(frame.clone(), targets, stored, &self.backlog);
             self.shards[shard].post(Command::Deliver(delivery));
         }
     }

@@ -77,6 +77,8 @@ pub struct Delivery {
     pub targets: Box<[ConnectionRef]>,
     /// Of a stored push for those who are attached to the recipient's stream: where it stands there.
     pub place: Option<Box<Place>>,
+    /// It is stored: who has attached itself since it was looked up gets it from the store.
+    pub is_stored: bool,
     backlog: Arc<Backlog>,
 }
 
@@ -85,7 +87,7 @@ impl Delivery {
     pub fn new(
         frame: Bytes,
         targets: Box<[ConnectionRef]>,
-        place: Option<&Place>,
+        stored: Stored<'_>,
         backlog: &Arc<Backlog>,
     ) -> Self {
         backlog.deliveries.fetch_add(targets.len(), Relaxed);
@@ -93,10 +95,25 @@ impl Delivery {
         Self {
             frame,
             targets,
-            place: place.cloned().map(Box::new),
+            place: match stored {
+                Stored::At(place) => Some(Box::new(place.clone())),
+                Stored::No | Stored::Unplaced => None,
+            },
+            is_stored: !matches!(stored, Stored::No),
             backlog: backlog.clone(),
         }
     }
+}
+
+/// Whether what is delivered is stored as well.
+#[derive(Clone, Copy, Debug)]
+pub enum Stored<'a> {
+    /// It is not.
+    No,
+    /// It is, and this copy is for those who do not follow the stream.
+    Unplaced,
+    /// It is, at this place.
+    At(&'a Place),
 }
 
 impl Drop for Delivery {

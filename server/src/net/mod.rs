@@ -16,6 +16,6 @@ mod sweep;
 
 pub use compression::Compression;
 pub use conversation::Manner;
-pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen};
+pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen, Stored};
 pub use processors::Processors;
 pub use shard::{Shard, WAKER, World};

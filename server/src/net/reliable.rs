@@ -60,7 +60,7 @@ impl Reliable {
     /// Whether a frame that is being delivered goes to the device now. If not, it has it, or gets it with a page.
     pub fn takes(&mut self, delivery: &Delivery, sent: &Sent) -> bool {
         let Some(place) = sent.place.as_deref() else {
-            return true;
+            return !sent.is_stored;
         };
         match &mut self.state {
             State::Attaching(seen) => {

@@ -132,13 +132,14 @@ pub(super) fn read(body: &[u8], header: Option<&str>, limits: &Limits) -> Result
         )));
     }
     if body.transient
-        && (body.ttl.is_some()
+        && (id.is_some()
+            || body.ttl.is_some()
             || body.collapse_key.is_some()
             || body.undelivered.is_some()
             || body.wait == Wait::Acked)
     {
         return Err(bad(
-            "a transient push is not stored: `ttl`, `collapseKey`, `undelivered` and `wait` \"acked\" do not go with it".into(),
+            "a transient push is not stored: `id`, `ttl`, `collapseKey`, `undelivered` and `wait` \"acked\" do not go with it".into(),
         ));
     }
     let text = format!(
