@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::relay::Relay;
-use crate::run::{program, root, run, say};
+use crate::run::{program, root, run, say, target_dir};
 use crate::{needs, npm, test};
 
 /// Where to serve.
@@ -67,6 +67,7 @@ fn invitation(server: SocketAddr, page: SocketAddr) -> String {
 
     curl http://{server}/ -d to=user:6 -d type=app -d event=chat1 -d 'msg=你好, from the shell'
     curl http://{server}/ -d to=user:6 -d type=app -d event=user_tabbar -d msg=3
+    curl http://{server}/api/v1/push -d '{{\"to\":\"user:6\",\"event\":\"chat1\",\"msg\":\"stored before it is answered\"}}'
 
   Ctrl-C ends the demo."
     )
@@ -99,13 +100,18 @@ fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
     ];
     let direct = get(format!("http://{server}/"), &form)?;
     let relayed = get(format!("http://{page}/api/push"), &form)?;
+    let stored = get(
+        format!("http://{server}/api/v1/push"),
+        &["-d", r#"{"to":"user:6","event":"chat1","msg":"kept"}"#],
+    )?;
     if !html.contains("<div id=\"app\"")
         || !token.contains("\"token\"")
         || direct != "ok"
         || relayed != "ok"
+        || !stored.contains(r#""stored":true"#)
     {
         bail!(
-            "the demo does not answer as it should: page {} bytes, token {token}, push {direct}, relayed {relayed}",
+            "the demo does not answer as it should: page {} bytes, token {token}, push {direct}, relayed {relayed}, stored {stored}",
             html.len()
         );
     }
@@ -120,13 +126,16 @@ struct Server {
 
 impl Server {
     fn start(binary: &std::path::Path, port: u16, key: &str) -> Result<Self> {
+        // The embedded store, where `cargo clean` finds it; one per port, as two demos may run side by side.
+        let store = target_dir().join(format!("demo/heartline-data-{port}"));
         let mut process = Command::new(binary)
             .args([
                 "serve",
-                "--memory",
                 "--listen",
                 &format!("127.0.0.1:{port}"),
+                "--store-path",
             ])
+            .arg(store)
             .env("HEARTLINE_ROLE_KEYS", format!("user={key}"))
             .stdout(Stdio::piped())
             .spawn()
