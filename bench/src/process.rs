@@ -28,6 +28,9 @@ pub struct Cpu {
 impl Measured {
     /// Starts a server and waits until its port answers.
     pub fn start(mut command: Command, port: u16, log: &Path) -> Result<Self> {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            bail!("port {port} is taken: another run of this seems to be going on");
+        }
         let out = fs::File::create(log)?;
         let child = command
             .stdin(Stdio::null())
