@@ -252,21 +252,24 @@ impl Shared {
 
     /// Notes an acknowledgement, and tells those who wait for it.
     pub fn ack(&self, subject: &Subject, epoch: Epoch, offset: Offset) {
-        if offset.0 > 0 {
-            self.waiting.acked(subject.stream.as_str(), offset);
-        }
         let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
         let device = (subject.stream.clone(), subject.device.clone());
         let known = acks.entry(device).or_insert((epoch, offset));
         if known.0 != epoch || known.1 < offset {
             *known = (epoch, offset);
         }
+        drop(acks);
+        // Who hears of it may ask the store at once: so it is noted first.
+        if offset.0 > 0 {
+            self.waiting.acked(subject.stream.as_str(), offset);
+        }
     }
 
     /// Hands the acknowledgements so far to the committer.
     pub fn write_acks(&self) {
-        let acks = std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((stream, device), (epoch, offset)) in acks {
+        // Held until all are in the queue: who asks for this in the meantime queues up behind them.
+        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((stream, device), (epoch, offset)) in acks.drain() {
             let write = Write::Ack {
                 stream: stream.as_str().into(),
                 device: (&*device).into(),

@@ -1,3 +1,5 @@
+//! Stories of a cursor, and one property: whatever the order of events, every message once and in order.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Stories of the one thread that writes for all.
+
 use super::*;
 use crate::store::{EmbeddedStore, Offset, Options, Push, Retention};
 use std::sync::mpsc;
