@@ -31,6 +31,10 @@ impl Peer for Sockudo {
             )
             .env("RATE_LIMITER_ENABLED", "false")
             .env("METRICS_ENABLED", "false")
+            // Nobody here answers its pings: it would end who was idle while others were measured.
+            .env("WEBSOCKET_AUTO_PING", "false")
+            .env("WEBSOCKET_IDLE_TIMEOUT", "36000")
+            .env("ACTIVITY_TIMEOUT", "36000")
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string())
             .env("RUST_LOG", "error")
