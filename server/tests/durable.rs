@@ -405,6 +405,12 @@ async fn refusals_of_the_api_are_problems() {
             r#"{"to":"user:6","event":"other","msg":1}"#,
             403,
         ),
+        (
+            "POST",
+            "/api/v1/push",
+            r#"{"to":"user:6","event":"chat1","msg":1,"undelivered":604801}"#,
+            400,
+        ),
         ("GET", "/api/v1/push", "", 405),
         ("POST", "/api/v2/push", "{}", 404),
     ] {

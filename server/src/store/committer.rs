@@ -52,6 +52,8 @@ struct Waiting {
 const MAX_WRITES: usize = 262_144;
 /// Bytes of bodies that may wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What a recipient's name takes, about.
+const BYTES_PER_STREAM: usize = 64;
 /// Writes in one commit.
 const BATCH: usize = 2_048;
 
@@ -83,10 +85,9 @@ impl Committer {
     pub fn submit(&self, write: Write, done: Done) -> Result<(), Overloaded> {
         let bytes = size(&write);
         let mut waiting = self.queue.lock();
-        if waiting.has_ended
-            || waiting.writes.len() >= MAX_WRITES
-            || waiting.bytes + bytes > MAX_BYTES
-        {
+        // One that is larger than the bound finds a place where nothing else waits, or it never would.
+        let is_over = waiting.bytes + bytes > MAX_BYTES && !waiting.writes.is_empty();
+        if waiting.has_ended || waiting.writes.len() >= MAX_WRITES || is_over {
             return Err(Overloaded);
         }
         waiting.bytes += bytes;
@@ -151,9 +152,10 @@ impl Queue {
     }
 }
 
+/// The body is one for all recipients of a push.
 fn size(write: &Write) -> usize {
     match write {
-        Write::Push(push) => push.body.len() * push.streams.len().max(1),
+        Write::Push(push) => push.body.len() + push.streams.len() * BYTES_PER_STREAM,
         _ => 0,
     }
 }

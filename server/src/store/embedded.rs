@@ -6,10 +6,13 @@ use super::promise::{
     Store, StoreError, StreamState, Trimmed, Write, WriteError,
 };
 use super::tables::{
-    DEADLINES, DEVICES, ENTRIES, NAMES, PUSHES, Row, STREAMS, Tables, device_state, read_places,
+    DEADLINES, DEVICES, ENTRIES, META, NAMES, PUSHES, Row, STREAMS, Tables, device_state,
+    read_places,
 };
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
+};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -259,9 +262,12 @@ impl Store for EmbeddedStore {
                 entries: Vec::new(),
                 through: state.head.max(after),
             };
+            if after >= state.head {
+                return Ok(Some(page));
+            }
             let entries = transaction.open_table(ENTRIES)?;
             let (mut bytes, mut passed_over) = (0, 0);
-            let from = after.0.saturating_add(1);
+            let from = after.0 + 1;
             for entry in entries.range((id, from)..=(id, u32::MAX))? {
                 let (key, value) = entry?;
                 let (offset, (_, expires_ms, _, body)) = (Offset(key.value().1), value.value());
@@ -381,20 +387,26 @@ fn see_format(database: &Database, place: &Place, options: &Options) -> Result<(
     let transaction = database
         .begin_write()
         .map_err(|error| failed(&error.into()))?;
-    let found = {
-        let opened = Tables::open(&transaction, &*options.entropy, options.retention);
-        let mut tables = opened.map_err(|error| StoreError::Damaged {
+    let damaged = |error: redb::TableError| match error {
+        redb::TableError::Storage(error) => failed(&error.into()),
+        other => StoreError::Damaged {
             path: shown(place),
-            reason: error.to_string(),
-        })?;
-        let found = tables.format().map_err(|error| failed(&error.into()))?;
-        if found.is_none() {
-            tables
-                .set_format(FORMAT)
-                .map_err(|error| failed(&error.into()))?;
-        }
-        found
+            reason: other.to_string(),
+        },
     };
+    // This table alone first: of a newer format the others may not even be understood.
+    let found = {
+        let meta = transaction.open_table(META).map_err(damaged)?;
+        let found = meta.get("format").map_err(|error| failed(&error.into()))?;
+        found.map(|found| found.value())
+    };
+    if found.is_none() {
+        let mut tables =
+            Tables::open(&transaction, &*options.entropy, options.retention).map_err(damaged)?;
+        tables
+            .set_format(FORMAT)
+            .map_err(|error| failed(&error.into()))?;
+    }
     match found {
         Some(found) if found > FORMAT => {
             let _ = transaction.abort();

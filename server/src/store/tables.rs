@@ -110,11 +110,6 @@ impl<'t> Tables<'t> {
         })
     }
 
-    /// The format of the tables; `None` where they are new.
-    pub fn format(&self) -> Result<Option<u64>> {
-        Ok(self.meta.get("format")?.map(|value| value.value()))
-    }
-
     /// Marks them as being of this format.
     pub fn set_format(&mut self, format: u64) -> Result<()> {
         self.meta.insert("format", format)?;
@@ -383,7 +378,11 @@ impl<'t> Tables<'t> {
     /// Removes what has expired, at most `budget` messages.
     pub fn expire(&mut self, now_ms: u64, budget: usize, done: &mut Trimmed) -> Result<()> {
         for _ in 0..budget {
-            let due = match self.expiries.range(..(now_ms + 1, 0, 0))?.next() {
+            let due = match self
+                .expiries
+                .range(..(now_ms.saturating_add(1), 0, 0))?
+                .next()
+            {
                 Some(first) => first?.0.value(),
                 None => return Ok(()),
             };

@@ -65,6 +65,17 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
         );
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
+    let kept_ms = world.config.store.max_age_ms;
+    if asked
+        .undelivered_ms
+        .is_some_and(|after_ms| after_ms > kept_ms)
+    {
+        let detail = format!(
+            "field `undelivered` must be at most {} seconds, for as long a push is kept (store.max_age_ms)",
+            kept_ms / 1_000
+        );
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
     if asked.transient {
         return transient(site, &asked);
     }
