@@ -5,6 +5,8 @@
 //! - `login` – one login in flight, again after refusal, user switch
 //! - `heartbeat` – pings both ways, dead links, probes
 //! - `passage` – of time: what is due rings, and the machine's clock is set back before it is used up
+//! - `streams` – durable messages and their turns; `receipts` – positions and acknowledgements
+//! - `questions` – what a driver may ask
 //! - `requests` – accept, send, queue, settle
 //! - `frames` – what arrives, and who hears it
 //!
@@ -18,17 +20,21 @@ mod heartbeat;
 mod line;
 mod login;
 mod passage;
+mod questions;
+mod receipts;
 mod requests;
 mod sizes;
+mod streams;
 
 use crate::{
-    ApiMisuse, ClientEvent, CloseReason, Config, Epoch, EventId, Incoming, Input, ListenerId,
-    Millis, Outgoing, Output, Phase, RequestId,
+    ApiMisuse, ClientEvent, CloseReason, Config, Epoch, Incoming, Input, Millis, Outgoing, Output,
+    Phase, RequestId,
     clock::{Clock, Moment, NEVER},
     outbox::Outbox,
     pool::Pool,
     rng::Rng,
     router::Router,
+    streams::{MAX_STREAMS, Stream},
     timers::Timers,
 };
 use heartbeat::Ping;
@@ -75,6 +81,13 @@ pub struct Client {
     pool: Pool,
     outbox: Outbox,
     router: Router,
+
+    // Durable streams.
+    /// By number; at most [`MAX_STREAMS`].
+    streams: Vec<Stream>,
+    last_turn: u32,
+    /// How many were handled since the latest acknowledgement.
+    unacked: u32,
 }
 
 impl Client {
@@ -106,6 +119,9 @@ impl Client {
             pool: Pool::new(),
             outbox: Outbox::default(),
             router: Router::new(),
+            streams: Vec::new(),
+            last_turn: 0,
+            unacked: 0,
         }
     }
 
@@ -168,28 +184,6 @@ impl Client {
         }
     }
 
-    /// Where the line stands.
-    pub fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// The id that the next `Input::Request` must carry. Logins and pings draw from the same sequence, so
-    /// ask right before.
-    pub fn next_request_id(&self) -> RequestId {
-        RequestId(self.last_request + 1)
-    }
-
-    /// The id that the next `Input::Listen` must carry.
-    pub fn next_listener_id(&self) -> ListenerId {
-        self.router.next_listener_id()
-    }
-
-    /// A number for an event name, so that pushes need no string. The same name gets the same number.
-    /// `None` when the table is full or the name too long: use `Incoming::NamedPush`.
-    pub fn intern(&mut self, name: &str) -> Option<EventId> {
-        self.router.intern(name, self.config.max_event_names)
-    }
-
     /// Refuses what breaks a rule before anything has changed.
     fn check(&self, input: Input<'_>) -> Result<(), ApiMisuse> {
         match input {
@@ -207,6 +201,15 @@ impl Client {
             } => self
                 .router
                 .check(listener, pattern, mode, self.config.max_listeners),
+            Input::Position { stream, .. }
+            | Input::Handled { stream, .. }
+            | Input::Frame {
+                frame:
+                    Incoming::Attached { stream, .. }
+                    | Incoming::Durable { stream, .. }
+                    | Incoming::Gap { stream, .. },
+                ..
+            } if stream.0 >= MAX_STREAMS => Err(ApiMisuse::NoSuchStream),
             _ => Ok(()),
         }
     }
@@ -227,6 +230,12 @@ impl Client {
             } => self.router.listen(listener, pattern, mode),
             Input::Unlisten { listener } => self.router.unlisten(listener),
             Input::UnlistenPattern { pattern } => self.router.unlisten_pattern(pattern),
+            Input::Position {
+                stream,
+                tag,
+                handled,
+            } => self.position(stream, tag, handled),
+            Input::Handled { stream, turn, ok } => self.handled(stream, turn, ok),
             Input::Credentials { id, ready } => self.credentials(id, ready),
             Input::Opened { epoch } => self.opened(epoch),
             Input::Frame { epoch, frame } => self.frame(epoch, frame),

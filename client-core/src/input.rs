@@ -1,6 +1,6 @@
 //! What may be told to the client: the app's wishes, the socket's news, the platform's signals, the time.
 
-use crate::{Epoch, EventId, ListenerId, PayloadRef, RequestId};
+use crate::{Epoch, EpochTag, EventId, GapReason, ListenerId, PayloadRef, RequestId, StreamId};
 
 /// One input of [`crate::Client::handle`].
 ///
@@ -42,6 +42,22 @@ pub enum Input<'a> {
     Unlisten { listener: ListenerId },
     /// Remove every listener whose pattern is exactly this text (the classic `uninstall`).
     UnlistenPattern { pattern: &'a str },
+
+    // --- durable streams ---
+    /// What the driver's storage remembers of a stream: everything up to `handled` was handled. Fed before the first login;
+    /// ignored once more is known of the stream.
+    Position {
+        stream: StreamId,
+        tag: EpochTag,
+        handled: u32,
+    },
+    /// What the app made of [`crate::Output::Turn`]: its callbacks have all returned (`ok`), or one of them failed. Stale turns
+    /// are ignored.
+    Handled {
+        stream: StreamId,
+        turn: u32,
+        ok: bool,
+    },
 
     // --- the credentials provider, answering `Output::Credentials` ---
     /// `ready`: the driver holds credentials to send with `Outgoing::Login`; else the login attempt
@@ -95,6 +111,26 @@ pub enum Incoming<'a> {
     Push { event: EventId, body: PayloadRef },
     /// A push whose name is not interned.
     NamedPush { event: &'a str, body: PayloadRef },
+    /// Where a stream stands: what follows continues from there.
+    Attached {
+        stream: StreamId,
+        tag: EpochTag,
+        offset: u32,
+    },
+    /// A stored push: it gets its own turn, see [`crate::Output::Turn`].
+    Durable {
+        stream: StreamId,
+        offset: u32,
+        body: PayloadRef,
+    },
+    /// What will never come of a stream, both ends included; it then stands at `to`.
+    Gap {
+        stream: StreamId,
+        tag: EpochTag,
+        from: u32,
+        to: u32,
+        reason: GapReason,
+    },
     /// Anything else, even garbage: counts as a sign of life only.
     Other,
 }
@@ -109,6 +145,9 @@ pub struct RequestOptions {
     pub unsent: Unsent,
     /// Needs only an open socket, not a login (the classic `_send`).
     pub before_login: bool,
+    /// Doing it twice is as good as doing it once: if the line is lost before the reply, it goes back to the outbox and is sent
+    /// again with the same id, instead of settling as `SentUnknown`.
+    pub idempotent: bool,
     /// Size of the encoded payload in bytes, for the outbox's bound.
     pub bytes: u32,
 }
@@ -158,4 +197,6 @@ pub enum ApiMisuse {
     TooManyListeners,
     /// An event id that was never interned here.
     UnknownEvent,
+    /// A stream's number that is not below [`crate::MAX_STREAMS`].
+    NoSuchStream,
 }

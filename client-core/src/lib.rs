@@ -37,6 +37,9 @@
 //! - Every request that `handle` accepted is settled exactly once; after `Destroy` all are.
 //! - Every [`PayloadRef`] of an accepted input is answered by that very input's outputs, exactly once, by `Settle`,
 //!   `LoggedIn`, `LoginRefused`, `Pong` or `Release`. If `handle` answers `Err`, nothing was taken.
+//!   A stored push alone is kept: it is released once it was handled, or when this client no longer waits for its turn.
+//! - Of each stream one message at a time has its turn, in the order of offsets and none twice, but for redelivery after a
+//!   failure. `Persist` comes before the `Ack` that speaks of it, and neither before `Handled`.
 //! - `Send` and `Credentials` speak of the latest epoch, and only while its socket is open. Before the next
 //!   `Open`, the former socket died or was ordered closed. A socket that reported an error is ordered closed too.
 //! - The phase changes only with an `Event(Phase(…))`, and each line's end is told by one `Disconnected`.
@@ -81,13 +84,20 @@ mod phase;
 mod pool;
 mod rng;
 mod router;
+mod streams;
 mod time;
 mod timers;
 
 pub use client::{Client, Sizes};
 pub use config::{Backoff, Config};
+pub use heartline_protocol::GapReason;
 pub use input::{ApiMisuse, Incoming, Input, ListenMode, RequestOptions, SendOutcome, Unsent};
-pub use output::{ClientEvent, CloseReason, DropReason, NotSent, Outgoing, Output, RequestError};
+pub use output::{
+    ClientEvent, CloseReason, DropReason, NotSent, Outgoing, Output, Position, RequestError,
+};
 pub use phase::{Phase, WaitReason};
 pub use router::MAX_EVENT_NAME_BYTES;
-pub use time::{Epoch, EventId, ListenerId, Millis, PayloadRef, RequestId, Ticks};
+pub use streams::MAX_STREAMS;
+pub use time::{
+    Epoch, EpochTag, EventId, ListenerId, Millis, PayloadRef, RequestId, StreamId, Ticks,
+};

@@ -45,6 +45,14 @@ impl Outbox {
         (!self.entries.is_empty()).then(|| self.take_at(0))
     }
 
+    /// Puts what was sent before first, in its order.
+    pub(crate) fn put_first(&mut self, entries: Vec<Entry>) {
+        for entry in entries.iter().rev() {
+            self.bytes += entry.bytes;
+            self.entries.insert(0, *entry);
+        }
+    }
+
     /// Removes everything, oldest first.
     pub(crate) fn take_all(&mut self) -> Vec<Entry> {
         self.bytes = 0;

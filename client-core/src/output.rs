@@ -1,6 +1,6 @@
 //! What the client decides: orders to the driver, and news for the app, in one ordered queue.
 
-use crate::{Epoch, ListenerId, PayloadRef, Phase, RequestId};
+use crate::{Epoch, EpochTag, GapReason, ListenerId, PayloadRef, Phase, RequestId, StreamId};
 
 /// One decision. The driver carries them out in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,38 @@ pub enum Output {
     },
     /// Forget what is kept under this reference: nothing (more) will be done with it.
     Release { body: PayloadRef },
+    /// It is this message's turn: call those who hear it ([`crate::Client::hearers`]), wait until all of them are done, and answer with
+    /// `Input::Handled`. No other message of the stream has its turn meanwhile. Without a body: the same for the
+    /// [`ClientEvent::Gap`] that was told right before.
+    Turn {
+        stream: StreamId,
+        turn: u32,
+        body: Option<PayloadRef>,
+    },
+    /// Remember durably that everything of the stream up to `handled` was handled, before the next output is carried out.
+    Persist {
+        stream: StreamId,
+        tag: EpochTag,
+        handled: u32,
+    },
+    /// Where a stream stands: to be said with the `Outgoing::Login` that follows.
+    Stand {
+        stream: StreamId,
+        position: Position,
+    },
     /// News for the app.
     Event(ClientEvent),
+}
+
+/// Where a client stands on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The epoch in which the offsets count.
+    pub tag: EpochTag,
+    /// It holds everything up to here.
+    pub received: u32,
+    /// Everything up to here was handled, and persisted.
+    pub handled: u32,
 }
 
 /// A frame to be sent, without its payload.
@@ -41,8 +71,14 @@ pub enum Outgoing {
     Ping { id: RequestId },
     /// `response`, echoing the uuid kept under `token`.
     Pong { token: PayloadRef },
-    /// The app's request.
+    /// The app's request. An idempotent one may be sent again, on a later line.
     Request { id: RequestId },
+    /// Everything of the stream up to there was handled. Never answered.
+    Ack { stream: StreamId, offset: u32 },
+    /// The app is hidden. Never answered.
+    Park,
+    /// The app is seen again. Never answered.
+    Show,
 }
 
 /// News for the app.
@@ -57,6 +93,21 @@ pub enum ClientEvent {
     LoginRefused { body: PayloadRef },
     /// The line ended (or a dial failed).
     Disconnected { reason: CloseReason },
+    /// Messages of a stream will never come, both ends included. Answered like a message: see [`Output::Turn`], which follows.
+    Gap {
+        stream: StreamId,
+        tag: EpochTag,
+        from: u32,
+        to: u32,
+        reason: GapReason,
+    },
+    /// The app failed too often with what stands at this offset; the stream goes on behind it. `body` is the message, to be
+    /// released right after; none: it was a gap.
+    Poisoned {
+        stream: StreamId,
+        offset: u32,
+        body: Option<PayloadRef>,
+    },
     /// A queued request was dropped from the outbox (its `Settle` follows).
     OutboxDropped { id: RequestId, reason: DropReason },
 }

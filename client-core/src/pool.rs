@@ -9,6 +9,7 @@
 use crate::{
     RequestId,
     clock::{Moment, NEVER},
+    outbox::Entry,
 };
 
 /// How much waste is left alone.
@@ -21,6 +22,8 @@ pub(crate) enum Place {
     Queued,
     /// Handed to the present socket.
     Sent,
+    /// In the outbox again: it was sent, and the line was lost.
+    Again,
     /// Settled: a gap to be swept up.
     Settled,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Pending {
     pub(crate) deadline: Moment,
     /// When the caller's own timeout ends; [`NEVER`] if the caller named none.
     pub(crate) expires: Moment,
+    /// What the outbox is to know of it, should it go back there; `None`: it is sent once.
+    pub(crate) again: Option<Entry>,
 }
 
 impl Pending {
@@ -116,6 +121,19 @@ impl Pool {
         self.left(former);
     }
 
+    /// Sends every request that may be sent twice back to the outbox, as far as it takes them: `keep`, oldest first.
+    pub(crate) fn requeue(&mut self, too_old: Moment, mut keep: impl FnMut(Entry) -> bool) {
+        for pending in &mut self.slots {
+            if let (Place::Sent, Some(entry)) = (pending.place, pending.again)
+                && keep(entry)
+            {
+                pending.place = Place::Again;
+                pending.deadline = pending.expires.min(too_old);
+            }
+        }
+        self.find_earliest();
+    }
+
     /// Takes out every request of which `which` says so, oldest first, one per call: `at` is where to go on, from 0.
     pub(crate) fn take_next(
         &mut self,
@@ -175,6 +193,7 @@ mod tests {
             place: Place::Queued,
             deadline: Moment(deadline),
             expires: NEVER,
+            again: None,
         }
     }
 

@@ -33,6 +33,14 @@ pub struct ListenerId(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub u32);
 
+/// A durable stream, by the driver's own number: 0, 1, 2 … below [`crate::MAX_STREAMS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u32);
+
+/// A stream's epoch, by the driver's own number: of two epochs of one stream, only whether they are the same counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpochTag(pub u32);
+
 /// The driver's own name for a payload that it keeps: opaque here, carried from an input to an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadRef(pub u32);

@@ -19,11 +19,15 @@ pub(crate) enum Timer {
     Grace,
     /// The line was ready for so long that it counts as good.
     Stable,
+    /// Handled messages have waited long enough to be acknowledged together.
+    Ack,
+    /// A message that the app failed with is handed over again.
+    Redeliver,
 }
 
 impl Timer {
     /// Every timer, in the order in which those that are due together ring.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Dial,
         Self::Login,
         Self::Grace,
@@ -31,6 +35,8 @@ impl Timer {
         Self::Stable,
         Self::LoginRetry,
         Self::Reconnect,
+        Self::Ack,
+        Self::Redeliver,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -42,6 +48,8 @@ impl Timer {
             Self::Heartbeat => "heartbeat",
             Self::Grace => "grace",
             Self::Stable => "stable",
+            Self::Ack => "ack",
+            Self::Redeliver => "redeliver",
         }
     }
 }

@@ -121,6 +121,7 @@ fn request(id: RequestId, timeout_ms: u32) -> Input<'static> {
         timeout_ms,
         unsent: Unsent::Fail,
         before_login: false,
+        idempotent: false,
         bytes: 0,
     };
     Input::Request { id, options }

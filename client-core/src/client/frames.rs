@@ -44,10 +44,27 @@ impl Client {
                 let name = Some(event).filter(|_| lives);
                 Self::deliver(&mut self.outputs, &self.router, name, body);
             }
-            Incoming::Reply { body, .. } | Incoming::Ping { token: body } => {
-                self.out(Output::Release { body })
-            }
-            Incoming::Other => {}
+            Incoming::Attached {
+                stream,
+                tag,
+                offset,
+            } if lives => self.attached(stream, tag, offset),
+            Incoming::Gap {
+                stream,
+                tag,
+                from,
+                to,
+                reason,
+            } if lives => self.gap(stream, tag, from, to, reason),
+            Incoming::Durable {
+                stream,
+                offset,
+                body,
+            } if lives && self.durable(stream, offset, body) => {}
+            Incoming::Reply { body, .. }
+            | Incoming::Ping { token: body }
+            | Incoming::Durable { body, .. } => self.out(Output::Release { body }),
+            Incoming::Attached { .. } | Incoming::Gap { .. } | Incoming::Other => {}
         }
     }
 

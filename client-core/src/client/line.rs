@@ -27,12 +27,14 @@ impl Client {
         self.started = false;
         self.closed = Some(CloseReason::Asked);
         self.cancel_all();
+        self.forget_streams();
         self.hang_up(CloseReason::Asked);
         self.seek(self.now(), WaitReason::Backoff);
     }
 
     pub(super) fn destroy(&mut self) {
         self.stop();
+        self.drop_streams();
         self.router.clear();
         self.timers.clear_all();
         self.destroyed = true;
@@ -48,6 +50,7 @@ impl Client {
         let left = self.identity && !present;
         self.identity = present;
         self.login.forgive();
+        self.forget_streams();
         if left {
             // What one user queued must not be sent as the next one.
             self.cancel_queued();
@@ -58,6 +61,7 @@ impl Client {
         if !present {
             self.closed = None;
             self.hang_up(CloseReason::LoggedOut);
+            self.cancel_queued();
             self.seek(self.now(), WaitReason::Backoff);
         } else if self.phase.is_open() {
             self.begin_login();
@@ -135,7 +139,10 @@ impl Client {
     }
 
     pub(super) fn visibility(&mut self, visible: bool) {
-        self.visible = visible;
+        if visible != self.visible {
+            self.visible = visible;
+            self.tell_visibility();
+        }
         if visible {
             self.probe();
             self.hurry();
@@ -243,6 +250,8 @@ impl Client {
         self.timers.clear_all();
         self.login.abandon();
         self.ping = None;
+        self.detach_streams();
+        self.requeue();
         self.settle_all(Place::Sent, RequestError::SentUnknown);
         self.event(ClientEvent::Disconnected { reason });
     }

@@ -78,6 +78,8 @@ impl Client {
     pub(super) fn begin_login(&mut self) {
         self.timers.clear(Timer::LoginRetry);
         self.timers.clear(Timer::Stable);
+        self.timers.clear(Timer::Ack);
+        self.detach_streams();
         let id = self.allocate_id();
         self.login.current = Some(Attempt {
             id,
@@ -110,6 +112,7 @@ impl Client {
                 self.set(Timer::Login, self.config.login_timeout_ms);
                 self.enter(Phase::LoggingIn);
             }
+            self.tell_positions();
             self.send(Outgoing::Login { id });
         } else {
             self.login.current = None;

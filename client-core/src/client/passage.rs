@@ -16,6 +16,8 @@ impl Client {
                     Timer::Heartbeat => self.beat(),
                     Timer::Grace => self.found_dead(),
                     Timer::Stable => self.attempt = 0,
+                    Timer::Ack => self.send_acks(),
+                    Timer::Redeliver => self.redeliver(),
                 }
             }
         }
@@ -27,6 +29,7 @@ impl Client {
         if let Some(by) = self.clock.rebase() {
             self.timers.rebase(by);
             self.pool.rebase(by);
+            self.rebase_streams(by);
             self.login.not_before = self.login.not_before.rebased(by);
             self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
         }

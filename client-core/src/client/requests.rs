@@ -17,8 +17,19 @@ impl Client {
             ms => self.now().after(ms),
         };
         if self.pool.len() >= self.config.max_requests as usize {
-            self.settle(id, Err(RequestError::NotSent(NotSent::Full)));
-        } else if self.phase.is_login() || (options.before_login && self.phase.is_open()) {
+            return self.settle(id, Err(RequestError::NotSent(NotSent::Full)));
+        }
+        let entry = Entry {
+            id,
+            key: match options.unsent {
+                Unsent::Queue { key } => key,
+                Unsent::Fail => 0,
+            },
+            bytes: options.bytes,
+            before_login: options.before_login,
+        };
+        let again = options.idempotent.then_some(entry);
+        if self.phase.is_login() || (options.before_login && self.phase.is_open()) {
             let deadline = if expires == NEVER {
                 self.sent_deadline()
             } else {
@@ -29,18 +40,11 @@ impl Client {
                 place: Place::Sent,
                 deadline,
                 expires,
+                again,
             });
             self.send(Outgoing::Request { id });
-        } else if let Unsent::Queue { key } = options.unsent {
-            self.queue(
-                Entry {
-                    id,
-                    key,
-                    bytes: options.bytes,
-                    before_login: options.before_login,
-                },
-                expires,
-            );
+        } else if options.unsent != Unsent::Fail {
+            self.queue(entry, expires, again);
         } else {
             self.settle(id, Err(RequestError::NotSent(NotSent::NotReady)));
         }
@@ -48,14 +52,14 @@ impl Client {
 
     pub(super) fn cancel(&mut self, id: RequestId) {
         let place = self.pool.remove(id);
-        if place == Place::Queued {
+        if place == Place::Queued || place == Place::Again {
             self.outbox.remove(id);
         }
         if place != Place::Settled {
             self.settle(
                 id,
                 Err(RequestError::Cancelled {
-                    sent: place == Place::Sent,
+                    sent: place != Place::Queued,
                 }),
             );
         }
@@ -71,6 +75,7 @@ impl Client {
     pub(super) fn cancel_queued(&mut self) {
         self.outbox.take_all();
         self.settle_all(Place::Queued, RequestError::Cancelled { sent: false });
+        self.settle_all(Place::Again, RequestError::Cancelled { sent: true });
     }
 
     /// Settles every request that is in this place alike.
@@ -135,6 +140,27 @@ impl Client {
         }
     }
 
+    /// The line is lost: what may be done twice goes back to the outbox, before what waits there, as far as there is room.
+    pub(super) fn requeue(&mut self) {
+        let too_old = self.later(self.config.outbox_max_age_ms);
+        let mut room = (self.config.outbox_max_entries as usize).saturating_sub(self.outbox.len());
+        let mut bytes = self
+            .config
+            .outbox_max_bytes
+            .saturating_sub(self.outbox.bytes());
+        let mut entries = Vec::new();
+        self.pool.requeue(too_old, |entry| {
+            let fits = room > 0 && entry.bytes <= bytes;
+            if fits {
+                room -= 1;
+                bytes -= entry.bytes;
+                entries.push(entry);
+            }
+            fits
+        });
+        self.outbox.put_first(entries);
+    }
+
     /// Settles what is out of time.
     pub(super) fn expire_requests(&mut self) {
         let now = self.now();
@@ -143,14 +169,14 @@ impl Client {
         }
         let mut at = 0;
         while let Some(pending) = self.pool.take_next(&mut at, |p| p.deadline <= now) {
-            let sent = pending.place == Place::Sent;
-            if !sent {
+            let sent = pending.place != Place::Queued;
+            if pending.place != Place::Sent {
                 self.outbox.remove(pending.id);
             }
-            if sent || pending.expires <= now {
+            if pending.place == Place::Sent || pending.expires <= now {
                 self.settle(pending.id, Err(RequestError::TimedOut { sent }));
             } else {
-                self.report_drop(pending.id, DropReason::Expired);
+                self.report_drop(pending.id, DropReason::Expired, sent);
             }
         }
     }
@@ -161,7 +187,7 @@ impl Client {
     }
 
     /// Puts a request into the outbox; its former with the same key, then the oldest, make room for it.
-    fn queue(&mut self, entry: Entry, expires: Moment) {
+    fn queue(&mut self, entry: Entry, expires: Moment, again: Option<Entry>) {
         let (max_entries, max_bytes) = (
             self.config.outbox_max_entries as usize,
             self.config.outbox_max_bytes,
@@ -187,19 +213,28 @@ impl Client {
             place: Place::Queued,
             deadline,
             expires,
+            again,
         });
         self.outbox.push(entry);
     }
 
     /// Drops a request that has just been taken from the outbox.
     fn drop_queued(&mut self, id: RequestId, reason: DropReason) {
-        self.pool.remove(id);
-        self.report_drop(id, reason);
+        let sent = self.pool.remove(id) == Place::Again;
+        self.report_drop(id, reason, sent);
     }
 
-    fn report_drop(&mut self, id: RequestId, reason: DropReason) {
+    /// `sent`: it was handed to a socket before, and its fate is unknown.
+    fn report_drop(&mut self, id: RequestId, reason: DropReason, sent: bool) {
         self.event(ClientEvent::OutboxDropped { id, reason });
-        self.settle(id, Err(RequestError::NotSent(NotSent::Dropped(reason))));
+        self.settle(
+            id,
+            Err(if sent {
+                RequestError::SentUnknown
+            } else {
+                RequestError::NotSent(NotSent::Dropped(reason))
+            }),
+        );
     }
 
     /// When a request that is sent now and has no timeout of its own is given up.

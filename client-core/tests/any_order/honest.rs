@@ -85,7 +85,10 @@ impl Server {
                     Outgoing::Login { id } | Outgoing::Ping { id } | Outgoing::Request { id } => {
                         world.reply(epoch, id, true)
                     }
-                    Outgoing::Pong { .. } => continue,
+                    Outgoing::Pong { .. }
+                    | Outgoing::Ack { .. }
+                    | Outgoing::Park
+                    | Outgoing::Show => continue,
                 },
                 _ => continue,
             }

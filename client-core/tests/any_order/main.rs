@@ -4,6 +4,7 @@
 mod honest;
 mod operations;
 mod oracle;
+mod streams;
 
 use heartline_client_core::{Backoff, Config};
 use operations::{Latest, Op, Which, any_ops};

@@ -1,7 +1,7 @@
 //! The operations that an arbitrary life is made of. They speak relatively ("the third latest request", "the
 //! epoch before"), so that shrinking keeps them meaningful.
 
-use heartline_client_core::{ListenMode, SendOutcome, Unsent};
+use heartline_client_core::{GapReason, ListenMode, SendOutcome, Unsent};
 use proptest::{collection::SizeRange, prelude::*};
 
 /// Patterns and names that overlap in every way.
@@ -27,6 +27,7 @@ pub enum Op {
         timeout_ms: u32,
         unsent: Unsent,
         before_login: bool,
+        idempotent: bool,
         bytes: u32,
     },
     RequestOutOfTurn(i8),
@@ -69,6 +70,43 @@ pub enum Op {
     },
     Network(bool),
     Visibility(bool),
+    /// The server says where a stream stands.
+    Attached {
+        on: Which,
+        stream: u32,
+        tag: u32,
+        offset: u32,
+    },
+    /// A stored push, so far behind the stream's end (0: what was there before).
+    Durable {
+        on: Which,
+        stream: u32,
+        ahead: u32,
+    },
+    Gap {
+        on: Which,
+        stream: u32,
+        tag: u32,
+        from: u32,
+        to: u32,
+        reason: GapReason,
+    },
+    Position {
+        stream: u32,
+        tag: u32,
+        handled: u32,
+    },
+    /// What an honest server and app would do next on a stream: say where it stands, push to it, be done with it.
+    Serve {
+        stream: u32,
+        handle: bool,
+    },
+    /// The app's word on what it has in hand, or on an older turn.
+    Handled {
+        stream: u32,
+        stale: bool,
+        ok: bool,
+    },
     /// Time passes and no timer rings until it has.
     Sleep(u64),
     /// The timer rings when it should.
@@ -117,8 +155,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         (0..3u32).prop_map(|key| Unsent::Queue { key })
     ];
     let requests = prop_oneof![
-        6 => (prop_oneof![Just(0), Just(1), 1..30_000u32], unsent, any::<bool>(), prop_oneof![0..200u32, Just(u32::MAX)])
-            .prop_map(|(timeout_ms, unsent, before_login, bytes)| Op::Request { timeout_ms, unsent, before_login, bytes }),
+        6 => (prop_oneof![Just(0), Just(1), 1..30_000u32], unsent, any::<bool>(), any::<bool>(), prop_oneof![0..200u32, Just(u32::MAX)])
+            .prop_map(|(timeout_ms, unsent, before_login, idempotent, bytes)| Op::Request { timeout_ms, unsent, before_login, idempotent, bytes }),
         1 => prop_oneof![-5..0i8, 1..5i8].prop_map(Op::RequestOutOfTurn),
         2 => latest().prop_map(Op::Cancel),
     ];
@@ -162,7 +200,22 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => (0..10_000_000u64).prop_map(Op::Sleep),
         1 => prop_oneof![Just(0), Just(u64::MAX >> 11), any::<u64>().prop_map(|n| n >> 2)].prop_map(Op::ClockSays),
     ];
+    let (stream, tag, offset) = (|| 0..3u32, || 1..3u32, || 0..12u32);
+    let reason = prop_oneof![Just(GapReason::Retention), Just(GapReason::Epoch)];
+    let streams = prop_oneof![
+        30 => (0..2u32, any::<bool>()).prop_map(|(stream, handle)| Op::Serve { stream, handle }),
+        4 => (which(), stream(), tag(), offset())
+            .prop_map(|(on, stream, tag, offset)| Op::Attached { on, stream, tag, offset }),
+        9 => (which(), stream(), prop_oneof![1 => Just(0), 6 => Just(1), 1 => Just(3)])
+            .prop_map(|(on, stream, ahead)| Op::Durable { on, stream, ahead }),
+        1 => (which(), stream(), tag(), offset(), offset(), reason)
+            .prop_map(|(on, stream, tag, from, to, reason)| Op::Gap { on, stream, tag, from, to, reason }),
+        1 => (stream(), tag(), offset()).prop_map(|(stream, tag, handled)| Op::Position { stream, tag, handled }),
+        6 => (stream(), prop_oneof![5 => Just(false), 1 => Just(true)], prop_oneof![3 => Just(true), 1 => Just(false)])
+            .prop_map(|(stream, stale, ok)| Op::Handled { stream, stale, ok }),
+    ];
     prop_oneof![
+        10 => streams,
         5 => app,
         6 => requests,
         3 => listeners,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::operations::{Latest, NAMES, Op, PATTERNS, Way, Which};
+use crate::streams::Streams;
 use heartline_client_core::*;
 
 /// What truly became of a socket.
@@ -20,6 +21,9 @@ pub enum Socket {
 #[derive(Clone, Copy, Debug, Default)]
 struct Request {
     before_login: bool,
+    idempotent: bool,
+    /// The epoch on which it was sent last.
+    sent_on: Epoch,
     sent: bool,
     settled: bool,
 }
@@ -37,6 +41,10 @@ pub struct World {
     requests: BTreeMap<RequestId, Request>,
     latest_sent: [RequestId; 2],
     refs: u32,
+    /// The latest offset of each stream that the server spoke of.
+    offsets: BTreeMap<StreamId, u32>,
+    /// The epoch on which the honest server spoke of each last.
+    served_on: BTreeMap<StreamId, Epoch>,
     /// The references that await their answer.
     unanswered: Vec<PayloadRef>,
     told_phase: Phase,
@@ -49,6 +57,7 @@ pub struct World {
     refused_at: Option<u64>,
     /// A login began, and its credentials were not asked for yet.
     login_begins: bool,
+    streams: Streams,
     /// The present input is the app's own order, which needs no patience.
     app_orders: bool,
     latest_login: Option<RequestId>,
@@ -71,6 +80,8 @@ impl World {
             requests: BTreeMap::new(),
             latest_sent: [RequestId(0); 2],
             refs: 0,
+            offsets: BTreeMap::new(),
+            served_on: BTreeMap::new(),
             unanswered: Vec::new(),
             told_phase: Phase::Idle,
             credentials: None,
@@ -78,6 +89,7 @@ impl World {
             dialled_at: None,
             refused_at: None,
             login_begins: false,
+            streams: Streams::default(),
             app_orders: false,
             latest_login: None,
             log: Vec::new(),
@@ -102,12 +114,14 @@ impl World {
                 timeout_ms,
                 unsent,
                 before_login,
+                idempotent,
                 bytes,
             } => {
                 self.request(RequestOptions {
                     timeout_ms,
                     unsent,
                     before_login,
+                    idempotent,
                     bytes,
                 });
             }
@@ -122,6 +136,7 @@ impl World {
                     timeout_ms: 0,
                     unsent: Unsent::Fail,
                     before_login: true,
+                    idempotent: false,
                     bytes: 0,
                 };
                 self.feed_misuse(
@@ -196,6 +211,105 @@ impl World {
                     outcome,
                 });
             }
+            Op::Attached {
+                on,
+                stream,
+                tag,
+                offset,
+            } => {
+                let (stream, tag) = (StreamId(stream), EpochTag(tag));
+                self.offsets.insert(stream, offset);
+                self.streams.attached(stream);
+                self.hear(
+                    on,
+                    Incoming::Attached {
+                        stream,
+                        tag,
+                        offset,
+                    },
+                );
+            }
+            Op::Durable { on, stream, ahead } => {
+                let stream = StreamId(stream);
+                let last = self.offsets.entry(stream).or_default();
+                let offset = *last + ahead;
+                *last = offset;
+                let body = self.payload();
+                if !self.destroyed {
+                    self.streams.fed(stream, body);
+                }
+                self.hear(
+                    on,
+                    Incoming::Durable {
+                        stream,
+                        offset,
+                        body,
+                    },
+                );
+            }
+            Op::Gap {
+                on,
+                stream,
+                tag,
+                from,
+                to,
+                reason,
+            } => {
+                let (stream, tag) = (StreamId(stream), EpochTag(tag));
+                self.offsets.insert(stream, to);
+                self.hear(
+                    on,
+                    Incoming::Gap {
+                        stream,
+                        tag,
+                        from,
+                        to,
+                        reason,
+                    },
+                );
+            }
+            Op::Position {
+                stream,
+                tag,
+                handled,
+            } => {
+                let (stream, tag) = (StreamId(stream), EpochTag(tag));
+                if !self.destroyed {
+                    self.streams.remembered(stream, tag, handled);
+                }
+                self.feed(Input::Position {
+                    stream,
+                    tag,
+                    handled,
+                });
+            }
+            Op::Serve { stream, handle } => {
+                let on = Which(1);
+                let (id, tag) = (StreamId(stream), 1);
+                let offset = self.offsets.get(&id).copied();
+                let epoch = self.latest_epoch();
+                if self.served_on.insert(id, epoch) != Some(epoch) {
+                    let offset = offset.unwrap_or(0);
+                    self.play(&Op::Attached {
+                        on,
+                        stream,
+                        tag,
+                        offset,
+                    });
+                } else if handle {
+                    let (stale, ok) = (false, true);
+                    self.play(&Op::Handled { stream, stale, ok });
+                } else {
+                    let ahead = 1;
+                    self.play(&Op::Durable { on, stream, ahead });
+                }
+            }
+            Op::Handled { stream, stale, ok } => {
+                let stream = StreamId(stream);
+                let turn = self.streams.turn(stream, stale);
+                self.streams.handled(stream, turn, ok);
+                self.feed(Input::Handled { stream, turn, ok });
+            }
             Op::Failed(on) => {
                 self.died(self.epoch(on));
                 self.feed(Input::Failed {
@@ -235,6 +349,7 @@ impl World {
     /// Ends the client; afterwards nothing is owed to anybody.
     pub fn destroy(&mut self) {
         self.feed(Input::Destroy);
+        self.streams.end();
         assert_eq!(self.try_feed(Input::Start), Err(ApiMisuse::Destroyed));
         let unsettled = self.requests.iter().find(|(_, request)| !request.settled);
         assert!(unsettled.is_none(), "never settled: {unsettled:?}");
@@ -302,6 +417,7 @@ impl World {
                 id,
                 Request {
                     before_login: options.before_login,
+                    idempotent: options.idempotent,
                     ..Request::default()
                 },
             );
@@ -396,6 +512,11 @@ impl World {
         self.look();
     }
 
+    fn hear(&mut self, on: Which, frame: Incoming<'_>) {
+        let epoch = self.epoch(on);
+        self.feed(Input::Frame { epoch, frame });
+    }
+
     fn frame<'a>(&mut self, on: Which, frame: impl FnOnce(PayloadRef) -> Incoming<'a>) {
         let frame = frame(self.payload());
         self.feed(Input::Frame {
@@ -488,6 +609,7 @@ impl World {
                 );
                 self.dialled_at = Some(self.now);
                 self.sockets.insert(epoch, Socket::Dialling);
+                self.latest_sent = [RequestId(0); 2];
             }
             Output::Close { epoch, .. } => {
                 assert_eq!(epoch, self.latest_epoch());
@@ -515,22 +637,37 @@ impl World {
                     Socket::Open,
                     "{message:?} on a socket that is not open"
                 );
-                self.watch_send(message);
+                self.watch_send(epoch, message);
             }
             Output::Settle { id, result } => self.watch_settle(id, result),
             Output::Deliver { body, .. } => assert!(
                 self.unanswered.contains(&body),
                 "delivered after its release"
             ),
-            Output::Release { body } => self.answered(body),
+            Output::Release { body } => {
+                self.streams.released(body);
+                self.answered(body);
+            }
+            Output::Turn { stream, turn, body } => self.streams.watch_turn(stream, turn, body),
+            Output::Persist {
+                stream,
+                tag,
+                handled,
+            } => self.streams.watch_persist(stream, tag, handled),
+            Output::Stand { stream, position } => self.streams.watch_stand(stream, position),
             Output::Event(event) => self.watch_event(event),
         }
     }
 
-    fn watch_send(&mut self, message: Outgoing) {
+    fn watch_send(&mut self, epoch: Epoch, message: Outgoing) {
         match message {
             Outgoing::Pong { token } => self.answered(token),
             Outgoing::Ping { .. } => {}
+            Outgoing::Ack { stream, offset } => {
+                assert!(self.told_phase.is_login(), "acknowledged before the login");
+                self.streams.watch_ack(stream, offset);
+            }
+            Outgoing::Park | Outgoing::Show => assert!(self.told_phase.is_login()),
             Outgoing::Login { id } => {
                 assert_eq!(
                     self.credentials,
@@ -545,11 +682,13 @@ impl World {
                     .requests
                     .get_mut(&id)
                     .expect("a request that was never made");
+                let again = request.idempotent && epoch > request.sent_on;
                 assert!(
-                    !request.sent && !request.settled,
+                    (!request.sent || again) && !request.settled,
                     "{id:?} sent twice or too late"
                 );
                 request.sent = true;
+                request.sent_on = epoch;
                 let before_login = request.before_login;
                 assert!(
                     before_login || self.told_phase.is_login(),
@@ -603,7 +742,13 @@ impl World {
                 self.end_told = true;
             }
             ClientEvent::OutboxDropped { id, .. } => {
-                assert!(!self.requests[&id].sent && !self.requests[&id].settled);
+                let request = self.requests[&id];
+                assert!((!request.sent || request.idempotent) && !request.settled);
+            }
+            ClientEvent::Gap { stream, .. } => self.streams.watch_gap(stream),
+            // The fifth failure: `watch_persist` sees that the position moves.
+            ClientEvent::Poisoned { body, .. } => {
+                assert!(body.is_none_or(|body| self.unanswered.contains(&body)))
             }
         }
     }
@@ -634,11 +779,10 @@ impl World {
             socket == Some(Socket::Open),
             "{phase:?} {socket:?}"
         );
-        assert!(
-            self.unanswered.is_empty(),
-            "not answered at once: {:?}",
-            self.unanswered
-        );
+        let mut late = self.unanswered.iter();
+        let late = late.find(|&&body| !self.streams.keeps(body));
+        assert_eq!(late, None, "not answered at once");
+        self.streams.look();
 
         let timeout = self.client.poll_timeout();
         assert!(
@@ -680,9 +824,10 @@ fn payload_of(input: Input<'_>) -> Option<PayloadRef> {
         Input::Frame { frame, .. } => match frame {
             Incoming::Reply { body, .. }
             | Incoming::Push { body, .. }
-            | Incoming::NamedPush { body, .. } => Some(body),
+            | Incoming::NamedPush { body, .. }
+            | Incoming::Durable { body, .. } => Some(body),
             Incoming::Ping { token } => Some(token),
-            Incoming::Other => None,
+            Incoming::Attached { .. } | Incoming::Gap { .. } | Incoming::Other => None,
         },
         _ => None,
     }

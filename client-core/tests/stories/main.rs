@@ -9,3 +9,4 @@ mod line;
 mod login;
 mod requests;
 mod routing;
+mod streams;

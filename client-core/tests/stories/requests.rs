@@ -415,3 +415,92 @@ fn ten_thousand_requests_in_one_millisecond_have_ten_thousand_ids() {
     ids.dedup();
     assert_eq!(ids.len(), 10_000);
 }
+
+#[test]
+fn what_may_be_done_twice_is_sent_again_on_the_next_line() {
+    check(
+        "ready; request again; request; closed 1006; until open; opened; creds; reply ok; reply #3 ok",
+        expect![[r#"
+            request again
+              send request #2
+            request
+              send request #3
+            closed 1006
+              settle #3: SentUnknown
+              disconnected: Remote { code: Some(1006) }
+              = waiting 796ms, attempt 1, Backoff
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #4?
+            creds
+              send login #4
+            reply ok
+              = Ready
+              logged in again p2
+              send request #2
+            reply #3 ok
+              release p3
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_sent_again_comes_before_what_waited_and_ends_as_unknown() {
+    check(
+        "ready; request again; request 20s again; identity; request queue; closed 1006; offline; cancel #3; +5min",
+        expect![[r#"
+            request again
+              send request #2
+            request 20s again
+              send request #3
+            identity
+              = LoggingIn
+              credentials #4?
+            request queue
+            closed 1006
+              disconnected: Remote { code: Some(1006) }
+              = waiting 796ms, attempt 1, Backoff
+            offline
+              = waiting, attempt 1, Network
+            cancel #3
+              settle #3: Cancelled { sent: true }
+            +5min
+              +300000ms: dropped #2: Expired
+              +300000ms: settle #2: SentUnknown
+              +300000ms: dropped #5: Expired
+              +300000ms: settle #5: NotSent(Dropped(Expired))
+        "#]],
+    );
+}
+
+#[test]
+fn no_request_of_a_user_who_left_is_sent_again() {
+    check(
+        "ready; request again; logout; identity; opened; creds; reply ok",
+        expect![[r#"
+            request again
+              send request #2
+            logout
+              close @1 1000
+              disconnected: LoggedOut
+              settle #2: Cancelled { sent: true }
+              = Idle
+            identity
+              open @2
+              = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #3?
+            creds
+              send login #3
+            reply ok
+              = Ready
+              logged in again p2
+        "#]],
+    );
+}

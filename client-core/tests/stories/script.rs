@@ -10,9 +10,12 @@
 //! reply ok  reply error  reply #ID ok               to the latest frame that expects one
 //! ping  garbage  push NAME  push interned NAME      other frames; also with `@EPOCH`
 //! send failed  send lost  send failed #ID           of the latest frame sent: never left, fate unknown
-//! request [MS] [queue] [key=N] [bytes=N] [early]    cancel #ID
+//! request [MS] [queue] [key=N] [bytes=N] [early] [again]    cancel #ID
 //! on PATTERN  on! PATTERN  off #LISTENER  off PATTERN
 //! online  offline  show  hide
+//! position S TAG N                                  what the storage remembers of stream S
+//! at S TAG N  gap S TAG FROM TO [epoch]              what the server says of it; its messages: `durable S N`
+//! handled  failed handling  handled #TURN            the app's word on the latest turn
 //! +25s  +300ms      time passes, the timer rings when it should
 //! until open        time passes until the next dial; `until credentials`: until the next login begins
 //! sleep 1h          time passes, no timer rings, then one does
@@ -56,6 +59,7 @@ struct Stage {
     epoch: Epoch,
     asked: RequestId,
     last_sent: RequestId,
+    turn: (StreamId, u32),
     refs: u32,
     /// How often each reference was answered.
     answers: HashMap<u32, u32>,
@@ -72,6 +76,7 @@ impl Stage {
             epoch: Epoch(0),
             asked: RequestId(0),
             last_sent: RequestId(0),
+            turn: (StreamId(0), 0),
             refs: 0,
             answers: HashMap::new(),
             settled: HashMap::new(),
@@ -165,6 +170,34 @@ impl Stage {
                 event,
                 body: self.payload(),
             }),
+            ["position", stream, tag, handled] => Input::Position {
+                stream: StreamId(number(stream)),
+                tag: EpochTag(number(tag)),
+                handled: number(handled),
+            },
+            ["at", stream, tag, offset] => frame(Incoming::Attached {
+                stream: StreamId(number(stream)),
+                tag: EpochTag(number(tag)),
+                offset: number(offset),
+            }),
+            ["gap", stream, tag, from, to, ref reason @ ..] => frame(Incoming::Gap {
+                stream: StreamId(number(stream)),
+                tag: EpochTag(number(tag)),
+                from: number(from),
+                to: number(to),
+                reason: if reason.is_empty() {
+                    GapReason::Retention
+                } else {
+                    GapReason::Epoch
+                },
+            }),
+            ["durable", stream, offset] => frame(Incoming::Durable {
+                stream: StreamId(number(stream)),
+                offset: number(offset),
+                body: self.payload(),
+            }),
+            ["handled"] => self.handled(id, true),
+            ["failed", "handling"] => self.handled(id, false),
             ["send", "failed"] => Input::SendFailed {
                 epoch,
                 id: latest,
@@ -193,6 +226,14 @@ impl Stage {
             _ => panic!("no such step: {step}"),
         };
         self.feed(input);
+    }
+
+    fn handled(&self, turn: Option<usize>, ok: bool) -> Input<'static> {
+        Input::Handled {
+            stream: self.turn.0,
+            turn: turn.map_or(self.turn.1, |turn| turn as u32),
+            ok,
+        }
     }
 
     fn listen<'a>(&self, pattern: &'a str, mode: ListenMode) -> Input<'a> {
@@ -276,6 +317,30 @@ impl Stage {
                 format!("deliver p{} to listener {}", body.0, listener.0)
             }
             Output::Release { body } => format!("release {}", self.answered(body)),
+            Output::Turn { stream, turn, body } => {
+                self.turn = (stream, turn);
+                let what = body.map_or("the gap".to_owned(), |body| format!("p{}", body.0));
+                format!("turn {turn} of stream {}: {what}", stream.0)
+            }
+            Output::Persist {
+                stream,
+                tag,
+                handled,
+            } => format!(
+                "persist stream {} at {handled} of epoch {}",
+                stream.0, tag.0
+            ),
+            Output::Stand { stream, position } => {
+                let Position {
+                    tag,
+                    received,
+                    handled,
+                } = position;
+                format!(
+                    "stand on stream {} at {received}/{handled} of epoch {}",
+                    stream.0, tag.0
+                )
+            }
             Output::Event(event) => self.event(event),
         };
         match self.passing_since {
@@ -287,6 +352,11 @@ impl Stage {
     fn sent(&mut self, message: Outgoing) -> String {
         match message {
             Outgoing::Pong { token } => return format!("send pong {}", self.answered(token)),
+            Outgoing::Ack { stream, offset } => {
+                return format!("send ack of stream {} to {offset}", stream.0);
+            }
+            Outgoing::Park => return "send park".to_owned(),
+            Outgoing::Show => return "send show".to_owned(),
             Outgoing::Login { id } | Outgoing::Ping { id } | Outgoing::Request { id } => {
                 self.last_sent = id
             }
@@ -338,6 +408,19 @@ impl Stage {
             }
             ClientEvent::LoginRefused { body } => format!("login refused {}", self.answered(body)),
             ClientEvent::Disconnected { reason } => format!("disconnected: {reason:?}"),
+            ClientEvent::Gap {
+                stream,
+                tag,
+                from,
+                to,
+                reason,
+            } => format!(
+                "gap in stream {}, epoch {}: {from} to {to}, {reason:?}",
+                stream.0, tag.0
+            ),
+            ClientEvent::Poisoned { stream, offset, .. } => {
+                format!("poisoned: {offset} of stream {}", stream.0)
+            }
             ClientEvent::OutboxDropped { id, reason } => format!("dropped #{}: {reason:?}", id.0),
         }
     }
@@ -374,6 +457,10 @@ impl Stage {
     }
 }
 
+fn number(text: &str) -> u32 {
+    text.parse().unwrap()
+}
+
 fn closed(epoch: Epoch, words: &[&str]) -> Input<'static> {
     let mut code = None;
     let mut retry_after_ms = None;
@@ -397,6 +484,7 @@ fn options(words: &[&str]) -> RequestOptions {
         timeout_ms: 0,
         unsent: Unsent::Fail,
         before_login: false,
+        idempotent: false,
         bytes: 0,
     };
     for word in words {
@@ -408,6 +496,7 @@ fn options(words: &[&str]) -> RequestOptions {
             }
             Some(("bytes", n)) => options.bytes = n.parse().unwrap(),
             _ if *word == "queue" => options.unsent = Unsent::Queue { key: 0 },
+            _ if *word == "again" => options.idempotent = true,
             _ if *word == "early" => options.before_login = true,
             _ => options.timeout_ms = millis(word) as u32,
         }
