@@ -96,6 +96,7 @@ fn messages(c: &mut Criterion) {
                 timeout_ms: 5_000,
                 unsent: Unsent::Fail,
                 before_login: false,
+                idempotent: false,
                 bytes: 64,
             };
             client.handle(NOW, Input::Request { id, options }).unwrap();

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use heartline_client_core::{Backoff, Config, Input};
-use heartline_protocol::{Limits, User, UserError, classic_token};
+use heartline_protocol::{Limits, User, UserError, classic_token, is_device};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 
 use crate::Client;
 use crate::credentials::{self, Credentials, CredentialsError, CredentialsProvider};
 use crate::dial::{self, Endpoint};
-use crate::driver::Shared;
+use crate::driver::{Durable, Shared};
+use crate::positions::PositionStore;
 use crate::wire_id::Prefix;
 
 /// Where to connect, as whom, with which numbers. Made by [`Client::builder`].
@@ -23,6 +24,7 @@ pub struct Builder {
     max_message_bytes: usize,
     tls: Option<Arc<ClientConfig>>,
     extra_roots: Vec<CertificateDer<'static>>,
+    durable: Option<(String, Box<dyn PositionStore>)>,
 }
 
 impl Builder {
@@ -35,6 +37,7 @@ impl Builder {
             max_message_bytes: Limits::default().server_message_bytes,
             tls: None,
             extra_roots: Vec::new(),
+            durable: None,
         }
     }
 
@@ -78,6 +81,15 @@ impl Builder {
     /// How long to wait between attempts.
     pub fn backoff(self, backoff: Backoff) -> Self {
         self.configure(|config| config.backoff = backoff)
+    }
+
+    /// Ask the server for durable streams, as the device of this name: the same for as long as `positions` lasts, and no other's.
+    ///
+    /// Stored pushes then come in order, each once, also those that were stored while nobody was connected: handle them with
+    /// [`Client::consume`]. A name is 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    pub fn durable(mut self, device: impl Into<String>, positions: impl PositionStore) -> Self {
+        self.durable = Some((device.into(), Box::new(positions)));
+        self
     }
 
     /// How many pushes one subscription may keep unread. 1,024 by default; see [`crate::Pushes`].
@@ -131,7 +143,25 @@ impl Builder {
         let prefix = Prefix::random().map_err(BuildError::NoRandomness)?;
         let identity = self.provider.is_some();
         let secrets = (prefix, u64::from_le_bytes(seed));
-        let shared = Shared::new(endpoint, self.config, self.provider, secrets, runtime);
+        let mut positions = Vec::new();
+        let mut durable = None;
+        if let Some((device, store)) = self.durable {
+            if !is_device(&device) {
+                return Err(BuildError::Device(device));
+            }
+            let mut made = Durable::new(device.into(), store);
+            positions = made.load().map_err(BuildError::Positions)?;
+            durable = Some(made);
+        }
+        let shared = Shared::new(
+            endpoint,
+            self.config,
+            self.provider,
+            durable,
+            secrets,
+            runtime,
+        );
+        shared.with(|state| state.remember(positions));
         if identity {
             shared.with(|state| {
                 // A new client refuses nothing.
@@ -159,6 +189,12 @@ pub enum BuildError {
     /// The system has no randomness for ids.
     #[error("the system gives no randomness: {0}")]
     NoRandomness(getrandom::Error),
+    /// The name of the device.
+    #[error("`{0}` names no device: it must be 1 to 64 of A-Z, a-z, 0-9, `.`, `_`, `-`")]
+    Device(String),
+    /// The positions cannot be loaded.
+    #[error("the positions cannot be loaded: {0}")]
+    Positions(std::io::Error),
     /// There is no tokio runtime here.
     #[error("a client is made inside a tokio runtime")]
     NoRuntime,

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use heartline_client_core::{ApiMisuse, CloseReason, Input, ListenMode, Phase};
+use heartline_client_core::{ApiMisuse, CloseReason, Input, ListenMode, ListenerId, Phase};
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::Builder;
+use crate::consume::{self, Consumer, Gap, Handler, HandlerError};
 use crate::credentials::{self, Credentials, CredentialsProvider};
 use crate::driver::Shared;
 use crate::news::News;
-use crate::pushes::{Buffer, Pushes};
+use crate::pushes::{Buffer, Push, Pushes};
 use crate::request::Request;
 
 /// A client: one line to one server, as one user. Cheap to clone; all clones are the same client.
@@ -88,6 +89,70 @@ impl Client {
         ))
     }
 
+    /// Calls `handler` with each push of this pattern, one at a time, in order.
+    ///
+    /// With [`Builder::durable`], a stored push counts as handled when the handler's future has ended well, and not before: the
+    /// device's position moves then, and outlives the process. A handler that fails, or panics, gets it again after 500 ms, 1 s,
+    /// 2 s and 4 s; after the fifth failure [`News::Poisoned`] tells of it and the stream goes on. The streams of one device wait
+    /// for their handlers, so one that never ends holds its stream up for ever. Where several hear the same push, all of them get it
+    /// again when one fails.
+    ///
+    /// Pushes that are not stored are dropped where more than [`Builder::push_buffer`] of them wait, as everywhere.
+    ///
+    /// # Errors
+    /// As for [`Client::on`].
+    pub fn consume<F, Fut>(&self, pattern: &str, mut handler: F) -> Result<Consumer, ListenError>
+    where
+        F: FnMut(Push) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let handler: Handler = Box::new(move |news| match news {
+            consume::News::Push(push) => Box::pin(handler(push)),
+            consume::News::Gap(_) => Box::pin(std::future::ready(Ok(()))),
+        });
+        let mut line = self.spawn_consumer(handler);
+        let (listener, number) = self.0.shared.with(|state| {
+            let listener = state.core.next_listener_id();
+            let mode = ListenMode::Add;
+            state.handle(Input::Listen {
+                listener,
+                pattern,
+                mode,
+            })?;
+            line.listener = Some(listener);
+            Ok::<_, ListenError>((listener, state.add_consumer(line)))
+        })?;
+        Ok(self.consumer(Some(listener), number))
+    }
+
+    /// Calls `handler` with each gap: messages of a stream that will never come. It stands in the stream like a message: its position
+    /// moves when the handler has ended well, so a gap is heard of although the process was killed.
+    pub fn consume_gaps<F, Fut>(&self, mut handler: F) -> Consumer
+    where
+        F: FnMut(Gap) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let handler: Handler = Box::new(move |news| match news {
+            consume::News::Gap(gap) => Box::pin(handler(gap)),
+            consume::News::Push(_) => Box::pin(std::future::ready(Ok(()))),
+        });
+        let line = self.spawn_consumer(handler);
+        let number = self.0.shared.with(|state| state.add_consumer(line));
+        self.consumer(None, number)
+    }
+
+    fn spawn_consumer(&self, handler: Handler) -> consume::Line {
+        consume::Line::spawn(&self.0.shared, self.0.push_buffer, handler)
+    }
+
+    fn consumer(&self, listener: Option<ListenerId>, number: u64) -> Consumer {
+        Consumer {
+            listener,
+            number,
+            client: Arc::downgrade(&self.0.shared),
+        }
+    }
+
     /// Where the line stands, and each change of it (a fast sequence may be seen as its last step only).
     pub fn states(&self) -> watch::Receiver<Phase> {
         self.0.shared.with(|state| state.phases())
@@ -141,6 +206,12 @@ impl Client {
     /// Tells that the network came or went, if the host knows.
     pub fn set_network(&self, online: bool) {
         self.tell(Input::Network { online });
+    }
+
+    /// Tells that the app was hidden or seen again, if the host knows such a thing. While it is hidden, a line that is lost is not
+    /// replaced, and a server with durable streams is told.
+    pub fn set_visible(&self, visible: bool) {
+        self.tell(Input::Visibility { visible });
     }
 
     /// How many tasks of this client are alive: two while connected, none soon after [`Client::close`].

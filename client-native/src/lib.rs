@@ -36,6 +36,7 @@
 //! - [`Client`]: the handle; clone it freely. The line ends when the last clone goes, or with [`Client::close`]
 //! - [`Request`]: ask the server; every request settles exactly once, see [`RequestError`] for its fates
 //! - [`Pushes`]: a stream of pushes, with a bound
+//! - [`Client::consume`]: a handler whose word counts; with [`Builder::durable`] nothing is lost between two lives of the process
 //! - [`Client::states`], [`Client::news`]: what the line does
 //!
 //! A client dials only while it has credentials: a client without an identity is idle ([`Client::set_identity`]).
@@ -43,11 +44,13 @@
 mod builder;
 mod client;
 mod connect;
+mod consume;
 mod credentials;
 mod dial;
 mod driver;
 mod news;
 mod payloads;
+mod positions;
 mod pushes;
 mod request;
 mod socket;
@@ -55,10 +58,12 @@ mod wire_id;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Client, ListenError};
+pub use consume::{Consumer, Gap, HandlerError};
 pub use credentials::{Credentials, CredentialsError, CredentialsProvider};
 pub use heartline_client_core::{
-    Backoff, CloseReason, Config, DropReason, NotSent, Phase, WaitReason,
+    Backoff, CloseReason, Config, DropReason, GapReason, NotSent, Phase, WaitReason,
 };
 pub use news::News;
+pub use positions::{FilePositions, MemoryPositions, PositionStore, StoredPosition};
 pub use pushes::{Lagged, Push, Pushes};
 pub use request::{PendingReply, Reply, Request, RequestError};

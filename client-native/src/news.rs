@@ -4,6 +4,8 @@ use heartline_client_core::{CloseReason, DropReason, Phase};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
+use crate::{Gap, Push};
+
 /// Something that happened. [`crate::Client::states`] tells only where the line stands now; this tells each step.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -26,6 +28,17 @@ pub enum News {
     Disconnected {
         /// Why.
         reason: CloseReason,
+    },
+    /// Messages of a stream will never come. See also [`crate::Client::consume_gaps`], which a restart does not make forget.
+    Gap(Gap),
+    /// The app failed five times with a stored push; the stream goes on behind it.
+    Poisoned {
+        /// The stream.
+        stream: Box<str>,
+        /// Where it stood.
+        offset: u32,
+        /// The push; `None`: it was a gap.
+        push: Option<Push>,
     },
     /// A queued request was dropped from the outbox.
     OutboxDropped {

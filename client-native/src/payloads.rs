@@ -1,7 +1,7 @@
 //! The payloads that the core knows by number only.
 //!
 //! Each reference is answered by the core with exactly one of settle, news, pong or release, so this store is
-//! bounded by what one batch of inputs brought in.
+//! bounded by what one batch of inputs brought in, and by what the core keeps of durable streams.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,8 @@ pub(crate) enum Payload {
     Raw(Box<RawValue>),
     /// A push.
     Push(Push),
+    /// A stored push, kept until it was handled.
+    Stored(Push),
 }
 
 #[derive(Default)]
@@ -42,7 +44,7 @@ impl Payloads {
 
     pub(crate) fn push(&self, body: PayloadRef) -> Option<&Push> {
         match self.0.get(body.0 as usize) {
-            Some(Payload::Push(push)) => Some(push),
+            Some(Payload::Push(push) | Payload::Stored(push)) => Some(push),
             _ => None,
         }
     }
@@ -56,8 +58,13 @@ impl Payloads {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// How many are kept that an input's own outputs must answer.
+    pub(crate) fn loose(&self) -> usize {
+        let kept = self
+            .0
+            .iter()
+            .filter(|(_, payload)| matches!(payload, Payload::Stored(_)));
+        self.0.len() - kept.count()
     }
 }
 

@@ -36,6 +36,7 @@ impl<'c> Request<'c> {
             timeout_ms: 0,
             unsent: Unsent::Fail,
             before_login: false,
+            idempotent: false,
             bytes: 0,
         };
         Self {
@@ -67,6 +68,13 @@ impl<'c> Request<'c> {
         self
     }
 
+    /// Doing it twice is as good as doing it once: if the line is lost before the reply comes, it is sent again with the same id,
+    /// and a server that knows of this answers from its memory. Its time goes on meanwhile: see [`Request::timeout`].
+    pub fn idempotent(mut self) -> Self {
+        self.options.idempotent = true;
+        self
+    }
+
     /// Needs an open socket only, not a login.
     pub fn before_login(mut self) -> Self {
         self.options.before_login = true;
@@ -86,7 +94,13 @@ impl<'c> Request<'c> {
             let data = (data.get() != "null").then_some(&*data);
             let wire = encode_request(self.event, data, &state.prefix.uuid(id));
             let bytes = u32::try_from(wire.len()).unwrap_or(u32::MAX);
-            state.requests.insert(id, Pending { wire, fate });
+            let is_idempotent = self.options.idempotent;
+            let pending = Pending {
+                wire,
+                is_idempotent,
+                fate,
+            };
+            state.requests.insert(id, pending);
             let input = Input::Request {
                 id,
                 options: RequestOptions {

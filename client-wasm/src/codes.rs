@@ -12,7 +12,7 @@ pub const IN_STOP: u32 = 1;
 pub const IN_DISCONNECT: u32 = 2;
 pub const IN_DESTROY: u32 = 3;
 pub const IN_IDENTITY: u32 = 4; // present
-pub const IN_REQUEST: u32 = 5; // id, timeout ms (0: default), bytes, queue key (none: do not queue)
+pub const IN_REQUEST: u32 = 5; // id, timeout ms (0: default), bytes (the top bit: idempotent), queue key (none: do not queue)
 pub const IN_REQUEST_EARLY: u32 = 6; // the same, not waiting for the login
 pub const IN_CANCEL: u32 = 7; // id
 pub const IN_UNLISTEN: u32 = 8; // listener
@@ -28,6 +28,15 @@ pub const IN_CLOSED: u32 = 17; // epoch, code (or none), advised delay ms (or no
 pub const IN_NETWORK: u32 = 18; // online
 pub const IN_VISIBILITY: u32 = 19; // visible
 pub const IN_TIMEOUT: u32 = 20;
+pub const IN_POSITION: u32 = 21; // place, handled
+pub const IN_HANDLED: u32 = 22; // stream, turn, ok
+pub const IN_ATTACHED: u32 = 23; // epoch, place, offset
+pub const IN_DURABLE: u32 = 24; // epoch, stream, offset, body
+pub const IN_GAP: u32 = 25; // epoch, place, from, to: of retention
+pub const IN_GAP_EPOCH: u32 = 26; // the same: the stream is another one
+
+// A place: the number of a stream, and from this bit on that of its epoch. Both are below what is left for them.
+pub const PLACE_SHIFT: u32 = 6;
 
 // Outputs, `emit(instance, kind, a, b, c)`.
 pub const OUT_OPEN: u32 = 0; // epoch
@@ -45,7 +54,16 @@ pub const OUT_LOGGED_IN: u32 = 11; // body, again
 pub const OUT_LOGIN_REFUSED: u32 = 12; // body
 pub const OUT_DISCONNECTED: u32 = 13; // reason, code (or none)
 pub const OUT_OUTBOX_DROPPED: u32 = 14; // id, drop reason
-pub const OUT_HEARER: u32 = 15; // listener: a part of the answer of `push`, nothing to act on
+pub const OUT_HEARER: u32 = 15; // listener: a part of the answer of `push` and `hear`, nothing to act on
+pub const OUT_TURN: u32 = 16; // stream, turn, body (none: the gap told right before)
+pub const OUT_PERSIST: u32 = 17; // place, handled
+pub const OUT_STAND: u32 = 18; // place, received, handled
+pub const OUT_GAP: u32 = 19; // place, from, to: of retention
+pub const OUT_GAP_EPOCH: u32 = 20; // the same: the stream is another one
+pub const OUT_POISONED: u32 = 21; // stream, offset, body (none: a gap)
+pub const OUT_ACK: u32 = 22; // epoch, stream, offset
+pub const OUT_PARK: u32 = 23; // epoch
+pub const OUT_SHOW: u32 = 24; // epoch
 
 // Fates of a request.
 pub const FATE_OK: u32 = 0; // body
@@ -114,3 +132,4 @@ pub const MISUSE_TOO_MANY_LISTENERS: i32 = -6;
 pub const MISUSE_UNKNOWN_EVENT: i32 = -7;
 pub const MISUSE_NO_SUCH_CLIENT: i32 = -8;
 pub const MISUSE_NO_SUCH_INPUT: i32 = -9;
+pub const MISUSE_NO_SUCH_STREAM: i32 = -10;

@@ -4,8 +4,8 @@
 //! call the client inside its callbacks.
 
 use heartline_client_core::{
-    Client, ClientEvent, CloseReason, DropReason, Millis, NotSent, Outgoing, Output, Phase,
-    RequestError, WaitReason,
+    Client, ClientEvent, CloseReason, DropReason, EpochTag, GapReason, Millis, NotSent, Outgoing,
+    Output, PayloadRef, Phase, RequestError, StreamId, WaitReason,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -36,8 +36,8 @@ fn numbers(output: Output, now: Millis) -> (u32, [u32; 3]) {
         Output::Close { epoch, code } => (codes::OUT_CLOSE, two(epoch.0, code)),
         Output::Credentials { epoch, id } => (codes::OUT_CREDENTIALS, [epoch.0, id.0 as u32, 0]),
         Output::Send { epoch, message } => {
-            let (kind, b) = message_numbers(message);
-            (kind, [epoch.0, b, 0])
+            let (kind, b, c) = message_numbers(message);
+            (kind, [epoch.0, b, c])
         }
         Output::Settle { id, result } => {
             let (fate, argument) = fate(result);
@@ -45,16 +45,32 @@ fn numbers(output: Output, now: Millis) -> (u32, [u32; 3]) {
         }
         Output::Deliver { listener, body } => (codes::OUT_DELIVER, two(listener.0, body.0)),
         Output::Release { body } => (codes::OUT_RELEASE, alone(body.0)),
+        Output::Turn { stream, turn, body } => (codes::OUT_TURN, [stream.0, turn, maybe(body)]),
+        Output::Persist {
+            stream,
+            tag,
+            handled,
+        } => (codes::OUT_PERSIST, two(place(stream, tag), handled)),
+        Output::Stand { stream, position } => {
+            let place = place(stream, position.tag);
+            (
+                codes::OUT_STAND,
+                [place, position.received, position.handled],
+            )
+        }
         Output::Event(event) => event_numbers(event, now),
     }
 }
 
-fn message_numbers(message: Outgoing) -> (u32, u32) {
+fn message_numbers(message: Outgoing) -> (u32, u32, u32) {
     match message {
-        Outgoing::Login { id } => (codes::OUT_LOGIN, id.0 as u32),
-        Outgoing::Ping { id } => (codes::OUT_PING, id.0 as u32),
-        Outgoing::Pong { token } => (codes::OUT_PONG, token.0),
-        Outgoing::Request { id } => (codes::OUT_REQUEST, id.0 as u32),
+        Outgoing::Login { id } => (codes::OUT_LOGIN, id.0 as u32, 0),
+        Outgoing::Ping { id } => (codes::OUT_PING, id.0 as u32, 0),
+        Outgoing::Pong { token } => (codes::OUT_PONG, token.0, 0),
+        Outgoing::Request { id } => (codes::OUT_REQUEST, id.0 as u32, 0),
+        Outgoing::Ack { stream, offset } => (codes::OUT_ACK, stream.0, offset),
+        Outgoing::Park => (codes::OUT_PARK, 0, 0),
+        Outgoing::Show => (codes::OUT_SHOW, 0, 0),
     }
 }
 
@@ -98,6 +114,24 @@ fn event_numbers(event: ClientEvent, now: Millis) -> (u32, [u32; 3]) {
         ClientEvent::OutboxDropped { id, reason } => {
             (codes::OUT_OUTBOX_DROPPED, [id.0 as u32, dropped(reason), 0])
         }
+        ClientEvent::Gap {
+            stream,
+            tag,
+            from,
+            to,
+            reason,
+        } => {
+            let kind = match reason {
+                GapReason::Retention => codes::OUT_GAP,
+                GapReason::Epoch => codes::OUT_GAP_EPOCH,
+            };
+            (kind, [place(stream, tag), from, to])
+        }
+        ClientEvent::Poisoned {
+            stream,
+            offset,
+            body,
+        } => (codes::OUT_POISONED, [stream.0, offset, maybe(body)]),
     }
 }
 
@@ -144,6 +178,14 @@ fn close_numbers(reason: CloseReason) -> (u32, u32) {
         CloseReason::Error => (codes::CLOSE_ERROR, NONE),
         CloseReason::Offline => (codes::CLOSE_OFFLINE, NONE),
     }
+}
+
+fn place(stream: StreamId, tag: EpochTag) -> u32 {
+    stream.0 | tag.0 << codes::PLACE_SHIFT
+}
+
+fn maybe(body: Option<PayloadRef>) -> u32 {
+    body.map_or(NONE, |body| body.0)
 }
 
 fn alone(a: u32) -> [u32; 3] {

@@ -1,8 +1,8 @@
 //! Numbers in: one call per input, answered with the next deadline.
 
 use heartline_client_core::{
-    ApiMisuse, Client, Epoch, EventId, Incoming, Input, ListenerId, Millis, PayloadRef, RequestId,
-    RequestOptions, SendOutcome, Unsent,
+    ApiMisuse, Client, Epoch, EpochTag, EventId, GapReason, Incoming, Input, ListenerId, Millis,
+    PayloadRef, RequestId, RequestOptions, SendOutcome, StreamId, Unsent,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -70,6 +70,7 @@ pub(crate) fn misuse_code(misuse: ApiMisuse) -> i32 {
         ApiMisuse::BadPattern => codes::MISUSE_BAD_PATTERN,
         ApiMisuse::TooManyListeners => codes::MISUSE_TOO_MANY_LISTENERS,
         ApiMisuse::UnknownEvent => codes::MISUSE_UNKNOWN_EVENT,
+        ApiMisuse::NoSuchStream => codes::MISUSE_NO_SUCH_STREAM,
     }
 }
 
@@ -132,6 +133,47 @@ fn input(kind: u32, a: u32, b: u32, c: u32, d: u32) -> Option<Input<'static>> {
         codes::IN_NETWORK => Input::Network { online: a != 0 },
         codes::IN_VISIBILITY => Input::Visibility { visible: a != 0 },
         codes::IN_TIMEOUT => Input::Timeout,
+        codes::IN_POSITION => {
+            let (stream, tag) = place(a);
+            Input::Position {
+                stream,
+                tag,
+                handled: b,
+            }
+        }
+        codes::IN_HANDLED => Input::Handled {
+            stream: StreamId(a),
+            turn: b,
+            ok: c != 0,
+        },
+        codes::IN_ATTACHED => {
+            let (stream, tag) = place(b);
+            frame(Incoming::Attached {
+                stream,
+                tag,
+                offset: c,
+            })
+        }
+        codes::IN_DURABLE => frame(Incoming::Durable {
+            stream: StreamId(b),
+            offset: c,
+            body: payload(d),
+        }),
+        codes::IN_GAP | codes::IN_GAP_EPOCH => {
+            let (stream, tag) = place(b);
+            let reason = if kind == codes::IN_GAP {
+                GapReason::Retention
+            } else {
+                GapReason::Epoch
+            };
+            frame(Incoming::Gap {
+                stream,
+                tag,
+                from: c,
+                to: d,
+                reason,
+            })
+        }
         _ => return None,
     })
 }
@@ -142,9 +184,18 @@ fn request(a: u32, b: u32, c: u32, d: u32, before_login: bool) -> Input<'static>
         timeout_ms: b,
         unsent,
         before_login,
-        bytes: c,
+        idempotent: c & IDEMPOTENT != 0,
+        bytes: c & !IDEMPOTENT,
     };
     Input::Request { id: id(a), options }
+}
+
+/// The bit that says so beside a request's size.
+const IDEMPOTENT: u32 = 1 << 31;
+
+fn place(number: u32) -> (StreamId, EpochTag) {
+    let stream = number & ((1 << codes::PLACE_SHIFT) - 1);
+    (StreamId(stream), EpochTag(number >> codes::PLACE_SHIFT))
 }
 
 fn outcome(unknown: u32) -> SendOutcome {

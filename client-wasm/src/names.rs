@@ -6,9 +6,9 @@ use std::cell::RefCell;
 use heartline_client_core::{Epoch, Incoming, Input, ListenMode, Millis, PayloadRef};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::codes;
 use crate::feed::{handle, misuse_code};
 use crate::registry::with;
+use crate::{codes, emit};
 
 thread_local! {
     static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
@@ -50,6 +50,18 @@ pub fn intern(instance: u32) -> i32 {
     })
     .flatten()
     .map_or(codes::NONE, |event| event.0 as i32)
+}
+
+/// Tells who hears the event said with `text`, as `OUT_HEARER`: whom to call in a message's turn.
+#[wasm_bindgen]
+pub fn hear(instance: u32) {
+    with(instance, |client| {
+        TEXT.with_borrow(|name| {
+            for hearer in client.hearers(name) {
+                emit::one(instance, codes::OUT_HEARER, hearer.0);
+            }
+        });
+    });
 }
 
 /// A push whose event name, said with `text`, is not interned. Answers like `feed`.

@@ -1,6 +1,6 @@
 //! What arrives on a socket, told to the core: kinds and ids go in, payloads stay here under a number.
 
-use heartline_client_core::{Epoch, Incoming, Input};
+use heartline_client_core::{Epoch, EpochTag, Incoming, Input, StreamId};
 use heartline_protocol::{ServerFrame, decode_server};
 
 use super::{Shared, State};
@@ -28,6 +28,27 @@ impl Shared {
                     state.frame(epoch, Incoming::Ping { token });
                 });
             }
+            Ok(ServerFrame::Push {
+                event,
+                whole,
+                place: Some((stream, offset)),
+            }) => {
+                let push = Push::new(&event, whole);
+                self.with(|state| match state.stream(&stream) {
+                    Some(stream) => {
+                        let body = state.payloads.insert(Payload::Stored(push));
+                        state.frame(
+                            epoch,
+                            Incoming::Durable {
+                                stream,
+                                offset,
+                                body,
+                            },
+                        );
+                    }
+                    None => state.frame(epoch, Incoming::Other),
+                });
+            }
             Ok(ServerFrame::Push { event, whole, .. }) => {
                 let push = Push::new(&event, whole);
                 self.with(|state| {
@@ -44,9 +65,39 @@ impl Shared {
                     }
                 });
             }
-            // Of streams this client does not ask yet: see docs/protocol.md.
-            Ok(ServerFrame::Attached { .. } | ServerFrame::Gap { .. } | ServerFrame::Other)
-            | Err(_) => self.sign_of_life(epoch),
+            Ok(ServerFrame::Attached {
+                stream,
+                epoch: tag,
+                offset,
+            }) => self.with(|state| {
+                let frame = state
+                    .place(&stream, tag)
+                    .map(|(stream, tag)| Incoming::Attached {
+                        stream,
+                        tag,
+                        offset,
+                    });
+                state.frame(epoch, frame.unwrap_or(Incoming::Other));
+            }),
+            Ok(ServerFrame::Gap {
+                stream,
+                epoch: tag,
+                from,
+                to,
+                reason,
+            }) => self.with(|state| {
+                let frame = state
+                    .place(&stream, tag)
+                    .map(|(stream, tag)| Incoming::Gap {
+                        stream,
+                        tag,
+                        from,
+                        to,
+                        reason,
+                    });
+                state.frame(epoch, frame.unwrap_or(Incoming::Other));
+            }),
+            Ok(ServerFrame::Other) | Err(_) => self.sign_of_life(epoch),
         }
     }
 
@@ -57,6 +108,16 @@ impl Shared {
 }
 
 impl State {
+    /// The core's number of a stream; `None`: this client asked for none, or knows too many.
+    fn stream(&mut self, name: &str) -> Option<StreamId> {
+        self.durable.as_mut()?.stream(name)
+    }
+
+    fn place(&mut self, name: &str, epoch: u64) -> Option<(StreamId, EpochTag)> {
+        let durable = self.durable.as_mut()?;
+        Some((durable.stream(name)?, durable.tag(epoch)?))
+    }
+
     fn frame(&mut self, epoch: Epoch, frame: Incoming<'_>) {
         if self.handle(Input::Frame { epoch, frame }).is_err() {
             // The core was closed and did not take the payload.
@@ -64,8 +125,9 @@ impl State {
                 Incoming::Reply { body, .. }
                 | Incoming::Push { body, .. }
                 | Incoming::NamedPush { body, .. }
+                | Incoming::Durable { body, .. }
                 | Incoming::Ping { token: body } => self.payloads.release(body),
-                Incoming::Other => {}
+                Incoming::Attached { .. } | Incoming::Gap { .. } | Incoming::Other => {}
             }
         }
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use heartline_client_core::{
     ClientEvent, Epoch, Outgoing, Output, PayloadRef, RequestError as Fate, RequestId,
 };
-use heartline_protocol::{encode_login_data, encode_request, encode_response};
+use heartline_protocol::{
+    VERSION, encode_login_data, encode_request, encode_response, spoken_version,
+};
 use serde_json::value::RawValue;
 
 use super::State;
-use crate::credentials::Credentials;
+use crate::consume::Gap;
 use crate::news::News;
 use crate::payloads::Payloads;
 use crate::request::{Reply, RequestError};
@@ -28,10 +30,27 @@ impl State {
             Output::Send { epoch, message } => self.send(epoch, message),
             Output::Settle { id, result } => self.settle(id, result),
             Output::Deliver { listener, body } => {
-                if let (Some(buffer), Some(push)) =
-                    (self.listeners.get(&listener), self.payloads.push(body))
-                {
-                    buffer.put(push.clone());
+                if let Some(push) = self.payloads.push(body) {
+                    if let Some(buffer) = self.listeners.get(&listener) {
+                        buffer.put(push.clone());
+                    } else if let Some(line) = self.consumer(listener) {
+                        line.put(push.clone());
+                    }
+                }
+            }
+            Output::Turn { stream, turn, body } => self.take_turn(stream, turn, body),
+            Output::Persist {
+                stream,
+                tag,
+                handled,
+            } => {
+                if let Some(durable) = &mut self.durable {
+                    durable.persist(stream, tag, handled);
+                }
+            }
+            Output::Stand { stream, position } => {
+                if let Some(durable) = &mut self.durable {
+                    durable.stand(stream, position);
                 }
             }
             Output::Release { body } => self.payloads.release(body),
@@ -53,10 +72,13 @@ impl State {
         let (id, wire) = match message {
             Outgoing::Login { id } => {
                 let credentials = self.login.take().filter(|(asked, _)| *asked == id);
-                let Some((_, Some(Credentials { user, token }))) = credentials else {
+                let Some((_, Some(credentials))) = credentials else {
                     return self.failed.push_back((epoch, id));
                 };
-                let data = encode_login_data(&user, &token);
+                let data = match &mut self.durable {
+                    Some(durable) => durable.login(&credentials),
+                    None => encode_login_data(&credentials.user, &credentials.token),
+                };
                 (
                     Some(id),
                     encode_request("login", Some(&data), &self.prefix.uuid(id)),
@@ -67,11 +89,24 @@ impl State {
                 encode_request("ping", None, &self.prefix.uuid(id)),
             ),
             Outgoing::Pong { token } => (None, encode_response(&self.payloads.take_raw(token))),
+            Outgoing::Ack { .. } | Outgoing::Park | Outgoing::Show => {
+                let wire = self
+                    .durable
+                    .as_ref()
+                    .and_then(|durable| durable.encode(message));
+                let Some(wire) = wire else { return };
+                (None, wire)
+            }
             Outgoing::Request { id } => {
                 let Some(pending) = self.requests.get_mut(&id) else {
                     return;
                 };
-                (Some(id), std::mem::take(&mut pending.wire))
+                let wire = if pending.is_idempotent {
+                    pending.wire.clone()
+                } else {
+                    std::mem::take(&mut pending.wire)
+                };
+                (Some(id), wire)
             }
         };
         let sent = self
@@ -79,7 +114,8 @@ impl State {
             .as_ref()
             .filter(|line| line.epoch == epoch)
             .is_some_and(|l| l.send(wire));
-        // A pong that finds no room is left out: the server hears from us by what is before it in the queue.
+        // A pong that finds no room is left out: the server hears from us by what is before it in the queue. So is an
+        // acknowledgement: the next one, or the next login, says it too.
         if let (false, Some(id)) = (sent, id) {
             self.failed.push_back((epoch, id));
         }
@@ -109,10 +145,50 @@ impl State {
                 self.phases.send_replace(phase);
                 News::Phase(phase)
             }
-            ClientEvent::LoggedIn { body, again } => News::LoggedIn {
-                data: data(&mut self.payloads, body),
-                again,
-            },
+            ClientEvent::LoggedIn { body, again } => {
+                let data = data(&mut self.payloads, body);
+                if self.durable.is_some() && spoken_version(&data) != Some(VERSION) {
+                    tracing::warn!(
+                        data = data.get(),
+                        "the server gives no durable streams: pushes are not made up for"
+                    );
+                }
+                News::LoggedIn { data, again }
+            }
+            ClientEvent::Gap {
+                stream,
+                tag,
+                from,
+                to,
+                reason,
+            } => {
+                let Some(durable) = &self.durable else { return };
+                let gap = Gap {
+                    stream: durable.name(stream).into(),
+                    epoch: durable.epoch(tag),
+                    from,
+                    to,
+                    reason,
+                };
+                tracing::warn!(?gap, "messages of a stream will never come");
+                self.gap = Some(gap.clone());
+                News::Gap(gap)
+            }
+            ClientEvent::Poisoned {
+                stream,
+                offset,
+                body,
+            } => {
+                let Some(durable) = &self.durable else { return };
+                let stream: Box<str> = durable.name(stream).into();
+                tracing::error!(%stream, offset, "the app failed with a message too often: it is left behind");
+                let push = body.and_then(|body| self.payloads.push(body).cloned());
+                News::Poisoned {
+                    stream,
+                    offset,
+                    push,
+                }
+            }
             ClientEvent::LoginRefused { body } => {
                 let data = data(&mut self.payloads, body);
                 tracing::warn!(data = data.get(), "the login was refused");

@@ -3,6 +3,7 @@
 //! Whoever has news (a handle, a socket's task, the timer) locks, feeds the core and carries out what it decided, at
 //! once and in order. Nothing waits under the lock: sockets, credentials and the app are reached through queues.
 //!
+//! - `streams` – durable streams: numbers, turns, positions
 //! - `arrive` – frames of a socket become inputs
 //! - `carry_out` – outputs become deeds
 //! - `ask` – the credentials provider
@@ -11,6 +12,7 @@
 mod arrive;
 mod ask;
 mod carry_out;
+mod streams;
 mod timer;
 
 use std::collections::{HashMap, VecDeque};
@@ -19,13 +21,14 @@ use std::time::Duration;
 
 use heartline_client_core::{
     self as core, ApiMisuse, Config, Epoch, Input, ListenerId, Millis, Phase, RequestId,
-    SendOutcome,
+    SendOutcome, StreamId,
 };
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::consume::{Gap, Line as ConsumerLine};
 use crate::credentials::{Credentials, CredentialsProvider};
 use crate::dial::Endpoint;
 use crate::news::News;
@@ -34,6 +37,7 @@ use crate::pushes::Buffer;
 use crate::request::{Reply, RequestError};
 use crate::socket::Line;
 use crate::wire_id::Prefix;
+pub(crate) use streams::Durable;
 
 /// How many news a slow reader of [`crate::Client::news`] may lag behind.
 const NEWS_BOUND: usize = 64;
@@ -43,6 +47,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The next deadline has moved to an earlier time, or there is none any more.
     rearm: Notify,
+    /// What was answered to turns and is not fed yet: whoever answers may hold the lock above.
+    answers: Mutex<Vec<(StreamId, u32, bool)>>,
     /// Every task of this client.
     pub(crate) tasks: TaskTracker,
     /// Ends when the client does.
@@ -59,6 +65,12 @@ pub(crate) struct State {
     pub(crate) requests: HashMap<RequestId, Pending>,
     /// Bounded by `Config::max_listeners`.
     pub(crate) listeners: HashMap<ListenerId, Arc<Buffer>>,
+    /// By number; each counts as a listener, or hears of gaps.
+    pub(crate) consumers: HashMap<u64, ConsumerLine>,
+    last_consumer: u64,
+    durable: Option<Durable>,
+    /// The gap whose turn comes next.
+    gap: Option<Gap>,
     pub(crate) provider: Option<CredentialsProvider>,
     /// The login whose credentials were asked for last, and what the provider said.
     login: Option<(RequestId, Option<Credentials>)>,
@@ -78,8 +90,9 @@ pub(crate) struct State {
 
 /// A request that is not settled yet.
 pub(crate) struct Pending {
-    /// The encoded frame, until it is sent.
+    /// The encoded frame, until it is sent for the last time.
     pub(crate) wire: String,
+    pub(crate) is_idempotent: bool,
     pub(crate) fate: oneshot::Sender<Result<Reply, RequestError>>,
 }
 
@@ -88,6 +101,7 @@ impl Shared {
         endpoint: Endpoint,
         config: Config,
         provider: Option<CredentialsProvider>,
+        durable: Option<Durable>,
         (prefix, seed): (Prefix, u64),
         runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
@@ -101,6 +115,10 @@ impl Shared {
                 payloads: Payloads::default(),
                 requests: HashMap::new(),
                 listeners: HashMap::new(),
+                consumers: HashMap::new(),
+                last_consumer: 0,
+                durable,
+                gap: None,
                 provider,
                 login: None,
                 line: None,
@@ -114,6 +132,7 @@ impl Shared {
                 me: me.clone(),
             }),
             rearm: Notify::new(),
+            answers: Mutex::default(),
             tasks: TaskTracker::new(),
             closed: CancellationToken::new(),
             endpoint,
@@ -130,6 +149,11 @@ impl Shared {
         // A panic under the lock is a bug of ours; the core is left as it was after its last whole input.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
+        // Each answer may bring the next turn, which may be answered at once.
+        while let Some((stream, turn, ok)) = self.next_answer() {
+            // A closed client waits for no answer.
+            let _ = state.handle(Input::Handled { stream, turn, ok });
+        }
         let next = state.core.poll_timeout();
         // A later deadline needs no waking: the timer rings early once, and arms itself anew.
         if let Some(next) = next
@@ -139,6 +163,25 @@ impl Shared {
             self.rearm.notify_one();
         }
         result
+    }
+
+    /// A turn is over. Whoever holds the lock now feeds it, or the timer's task does.
+    pub(crate) fn answer_turn(&self, stream: StreamId, turn: u32, ok: bool) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        // At most one per stream waits, and those of former lives of a closed client.
+        answers.push((stream, turn, ok));
+        drop(answers);
+        self.rearm.notify_one();
+    }
+
+    fn next_answer(&self) -> Option<(StreamId, u32, bool)> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.pop()
+    }
+
+    /// The runtime that this client's tasks run on.
+    pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
+        self.with(|state| state.runtime.clone())
     }
 
     /// The socket's task reports.
@@ -162,6 +205,7 @@ impl Shared {
                 .listeners
                 .drain()
                 .for_each(|(_, buffer)| buffer.close());
+            state.consumers.clear();
             state.provider = None;
             state.login = None;
             state.line = None;
@@ -199,9 +243,16 @@ impl State {
             .subscribe()
     }
 
-    /// Payloads that are kept now: none, whenever the lock is free.
+    /// Registers a consumer, and answers its number.
+    pub(crate) fn add_consumer(&mut self, line: ConsumerLine) -> u64 {
+        self.last_consumer += 1;
+        self.consumers.insert(self.last_consumer, line);
+        self.last_consumer
+    }
+
+    /// Payloads that are kept now, but for stored pushes that wait for their turn: none, whenever the lock is free.
     pub(crate) fn payloads(&self) -> usize {
-        self.payloads.len()
+        self.payloads.loose()
     }
 
     fn now(&self) -> Millis {
