@@ -1,7 +1,7 @@
 //! What waits for the line: requests that asked to be queued, in order, within bounds of count and bytes.
 //! (Their age is a deadline like any other and lives in `pool.rs`.)
 
-use crate::RequestId;
+use crate::{Config, RequestId};
 
 /// One request that waits.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +29,14 @@ impl Outbox {
         self.bytes
     }
 
+    /// Whether one more entry of this size fits.
+    pub(crate) fn has_room(&self, bytes: u32, config: &Config) -> bool {
+        self.entries.len() < config.outbox_max_entries as usize
+            && self.bytes.saturating_add(bytes) <= config.outbox_max_bytes
+    }
+
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.bytes += entry.bytes;
-        self.entries.push(entry);
+        self.insert(self.entries.len(), entry);
     }
 
     /// Removes the entry of this key. Linear in the outbox, which is short.
@@ -45,12 +50,10 @@ impl Outbox {
         (!self.entries.is_empty()).then(|| self.take_at(0))
     }
 
-    /// Puts what was sent before first, in its order.
-    pub(crate) fn put_first(&mut self, entries: Vec<Entry>) {
-        for entry in entries.iter().rev() {
-            self.bytes += entry.bytes;
-            self.entries.insert(0, *entry);
-        }
+    /// Puts an entry before the one at `at`.
+    pub(crate) fn insert(&mut self, at: usize, entry: Entry) {
+        self.bytes += entry.bytes;
+        self.entries.insert(at, entry);
     }
 
     /// Removes everything, oldest first.

@@ -121,11 +121,11 @@ impl Pool {
         self.left(former);
     }
 
-    /// Sends every request that may be sent twice back to the outbox, as far as it takes them: `keep`, oldest first.
-    pub(crate) fn requeue(&mut self, too_old: Moment, mut keep: impl FnMut(Entry) -> bool) {
+    /// Sends every request that may be sent twice back to the outbox, oldest first, as far as it takes them.
+    pub(crate) fn requeue(&mut self, too_old: Moment, mut takes: impl FnMut(Entry) -> bool) {
         for pending in &mut self.slots {
             if let (Place::Sent, Some(entry)) = (pending.place, pending.again)
-                && keep(entry)
+                && takes(entry)
             {
                 pending.place = Place::Again;
                 pending.deadline = pending.expires.min(too_old);

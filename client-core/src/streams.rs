@@ -4,9 +4,9 @@
 //! hand* while the app's callbacks run. Gaps stand in the same queue, so that the app hears of one where it is.
 //!
 //! Nothing here is said twice: the end of the queue is what this client holds, and decides what is a repeat. What the queue
-//! lost (see [`Stream::forget_waiting`]) is thus asked for again by the next login.
+//! lost (see [`Stream::let_go`]) is thus asked for again by the next login.
 
-use crate::{EpochTag, GapReason, PayloadRef, Position, clock::Moment};
+use crate::{EpochTag, GapReason, PayloadRef, Position};
 
 /// Streams of one client: [`crate::Input`]s name them by number, from 0.
 pub const MAX_STREAMS: u32 = 64;
@@ -36,8 +36,8 @@ pub(crate) enum Hand {
     Free,
     /// The app has it, under this turn.
     Awaited(u32),
-    /// The app failed with it, and gets it again then.
-    Resting(Moment),
+    /// The app failed with it, and gets it again.
+    Resting,
 }
 
 /// See the module's page.
@@ -50,8 +50,6 @@ pub(crate) struct Stream {
     pub(crate) acked: u32,
     /// The server said on the present session where the stream stands.
     pub(crate) attached: bool,
-    /// The user may be another one since it was attached last: nobody is handed a former user's message.
-    pub(crate) estranged: bool,
     pub(crate) hand: Hand,
     /// How often the app failed with what is in front.
     pub(crate) failures: u32,
@@ -65,7 +63,6 @@ impl Stream {
             handled: 0,
             acked: 0,
             attached: false,
-            estranged: false,
             hand: Hand::Free,
             failures: 0,
             queue: Vec::new(),
@@ -98,8 +95,7 @@ impl Stream {
 
     /// Whether a gap waits: until it is passed, an acknowledgement would count in the wrong place.
     pub(crate) fn has_gap(&self) -> bool {
-        let is_gap = |item: &Item| matches!(item, Item::Gap { .. });
-        self.queue.iter().any(is_gap)
+        self.first_gap() < self.queue.len()
     }
 
     pub(crate) fn front(&self) -> Option<Item> {
@@ -127,36 +123,27 @@ impl Stream {
         self.failures = 0;
     }
 
-    /// The session is over. What waits is kept but for gaps, and what came behind them: the next session says anew what is
-    /// missing. What is in hand stays there. Answers what goes.
-    pub(crate) fn detach(&mut self) -> Vec<Item> {
-        self.attached = false;
-        let held = self.held();
-        let is_gap = |item: &Item| matches!(item, Item::Gap { .. });
-        let keep = self.queue.iter().skip(held).position(is_gap);
-        let in_gap = held > 0 && is_gap(&self.queue[0]);
-        self.queue.split_off(if in_gap {
-            held
-        } else {
-            keep.map_or(self.queue.len(), |at| at + held)
-        })
-    }
-
-    /// The user may be another one from now on. Only what the app has in its hands is kept: its fate is still to be told.
-    pub(crate) fn forget_waiting(&mut self) -> Vec<Item> {
-        self.attached = false;
-        self.estranged = true;
-        let held = self.held();
-        if held == 0 {
+    /// Lets go of what waits, latest first, one per call; what the app has in its hands stays there, its fate is still to be told.
+    /// At the end of a session (`all` is false) what waits is kept but for gaps, and what came behind them: the next session
+    /// says anew what is missing.
+    pub(crate) fn let_go(&mut self, all: bool) -> Option<Item> {
+        let held = matches!(self.hand, Hand::Awaited(_)).into();
+        let keep = if all { 0 } else { self.first_gap() };
+        if self.queue.len() > keep.max(held) {
+            return self.queue.pop();
+        }
+        if self.queue.is_empty() {
             self.hand = Hand::Free;
             self.failures = 0;
         }
-        self.queue.split_off(held)
+        None
     }
 
-    /// How much of the queue the app has in its hands.
-    fn held(&self) -> usize {
-        matches!(self.hand, Hand::Awaited(_)).into()
+    /// Where the first gap waits; behind the end if none does.
+    fn first_gap(&self) -> usize {
+        let is_gap = |item: &Item| matches!(item, Item::Gap { .. });
+        let first = self.queue.iter().position(is_gap);
+        first.unwrap_or(self.queue.len())
     }
 }
 

@@ -31,7 +31,7 @@ mod report;
 #[cfg(feature = "alarm")]
 pub use alarm::alarm;
 pub use feed::{feed, next_request, push};
-pub use names::{hear, intern, listen, named_push, text};
+pub use names::{deliver_turn, intern, listen, named_push, text};
 pub use options::option;
 pub use registry::{create, discard};
 #[cfg(feature = "report")]

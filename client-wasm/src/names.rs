@@ -52,15 +52,12 @@ pub fn intern(instance: u32) -> i32 {
     .map_or(codes::NONE, |event| event.0 as i32)
 }
 
-/// Tells who hears the event said with `text`, as `OUT_HEARER`: whom to call in a message's turn.
+/// It is the turn of a message of the event said with `text`: each listener that hears it is emitted as `OUT_DELIVER`.
 #[wasm_bindgen]
-pub fn hear(instance: u32) {
+pub fn deliver_turn(instance: u32, now: u32, body: u32) {
     with(instance, |client| {
-        TEXT.with_borrow(|name| {
-            for hearer in client.hearers(name) {
-                emit::one(instance, codes::OUT_HEARER, hearer.0);
-            }
-        });
+        TEXT.with_borrow(|name| client.deliver_turn(name, PayloadRef(body)));
+        emit::all(instance, client, Millis(now.into()));
     });
 }
 

@@ -39,10 +39,12 @@ impl Client {
             Incoming::Push { event, body } => {
                 let name = self.router.name(event).filter(|_| lives);
                 Self::deliver(&mut self.outputs, &self.router, name, body);
+                self.out(Output::Release { body });
             }
             Incoming::NamedPush { event, body } => {
                 let name = Some(event).filter(|_| lives);
                 Self::deliver(&mut self.outputs, &self.router, name, body);
+                self.out(Output::Release { body });
             }
             Incoming::Attached {
                 stream,
@@ -68,7 +70,13 @@ impl Client {
         }
     }
 
-    /// Hands a push to those who hear it, if it may be heard at all, and lets its payload go.
+    /// Puts a `Deliver` out for each listener that hears this event: for a driver that calls them in a message's turn in the same
+    /// way as ever. [`Self::hearers`] tells them without.
+    pub fn deliver_turn(&mut self, name: &str, body: PayloadRef) {
+        Self::deliver(&mut self.outputs, &self.router, Some(name), body);
+    }
+
+    /// Hands a push to those who hear it, if it may be heard at all.
     #[inline(never)]
     fn deliver(outputs: &mut Vec<Output>, router: &Router, name: Option<&str>, body: PayloadRef) {
         if let Some(name) = name {
@@ -76,6 +84,5 @@ impl Client {
                 outputs.push(Output::Deliver { listener, body });
             }
         }
-        outputs.push(Output::Release { body });
     }
 }

@@ -27,7 +27,7 @@ impl Client {
         self.started = false;
         self.closed = Some(CloseReason::Asked);
         self.cancel_all();
-        self.forget_streams();
+        self.detach_streams(true);
         self.hang_up(CloseReason::Asked);
         self.seek(self.now(), WaitReason::Backoff);
     }
@@ -50,7 +50,7 @@ impl Client {
         let left = self.identity && !present;
         self.identity = present;
         self.login.forgive();
-        self.forget_streams();
+        self.detach_streams(true);
         if left {
             // What one user queued must not be sent as the next one.
             self.cancel_queued();
@@ -250,7 +250,7 @@ impl Client {
         self.timers.clear_all();
         self.login.abandon();
         self.ping = None;
-        self.detach_streams();
+        self.detach_streams(false);
         self.requeue();
         self.settle_all(Place::Sent, RequestError::SentUnknown);
         self.event(ClientEvent::Disconnected { reason });

@@ -79,7 +79,7 @@ impl Client {
         self.timers.clear(Timer::LoginRetry);
         self.timers.clear(Timer::Stable);
         self.timers.clear(Timer::Ack);
-        self.detach_streams();
+        self.detach_streams(false);
         let id = self.allocate_id();
         self.login.current = Some(Attempt {
             id,

@@ -29,7 +29,6 @@ impl Client {
         if let Some(by) = self.clock.rebase() {
             self.timers.rebase(by);
             self.pool.rebase(by);
-            self.rebase_streams(by);
             self.login.not_before = self.login.not_before.rebased(by);
             self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
         }

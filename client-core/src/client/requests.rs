@@ -143,22 +143,16 @@ impl Client {
     /// The line is lost: what may be done twice goes back to the outbox, before what waits there, as far as there is room.
     pub(super) fn requeue(&mut self) {
         let too_old = self.later(self.config.outbox_max_age_ms);
-        let mut room = (self.config.outbox_max_entries as usize).saturating_sub(self.outbox.len());
-        let mut bytes = self
-            .config
-            .outbox_max_bytes
-            .saturating_sub(self.outbox.bytes());
-        let mut entries = Vec::new();
+        let mut at = 0;
+        let (outbox, config) = (&mut self.outbox, &self.config);
         self.pool.requeue(too_old, |entry| {
-            let fits = room > 0 && entry.bytes <= bytes;
+            let fits = outbox.has_room(entry.bytes, config);
             if fits {
-                room -= 1;
-                bytes -= entry.bytes;
-                entries.push(entry);
+                outbox.insert(at, entry);
+                at += 1;
             }
             fits
         });
-        self.outbox.put_first(entries);
     }
 
     /// Settles what is out of time.
@@ -200,7 +194,7 @@ impl Client {
         {
             self.drop_queued(former, DropReason::Superseded);
         }
-        while self.outbox.len() >= max_entries || self.outbox.bytes() > max_bytes - entry.bytes {
+        while !self.outbox.has_room(entry.bytes, &self.config) {
             let Some(oldest) = self.outbox.take_oldest() else {
                 break;
             };

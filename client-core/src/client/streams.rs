@@ -10,7 +10,6 @@
 use super::Client;
 use crate::{
     ClientEvent, CloseReason, EpochTag, GapReason, Output, PayloadRef, StreamId,
-    clock::NEVER,
     streams::{Hand, Item, MAX_WAITING, Stream},
     timers::Timer,
 };
@@ -92,7 +91,6 @@ impl Client {
 
     /// What the app made of what it had in hand. Stale turns are ignored.
     pub(super) fn handled(&mut self, id: StreamId, turn: u32, ok: bool) {
-        let now = self.now();
         let stream = self.stream(id);
         if stream.hand != Hand::Awaited(turn) {
             return;
@@ -102,9 +100,9 @@ impl Client {
         }
         stream.failures += 1;
         if stream.failures < MAX_FAILURES {
-            let rest = now.after(REDELIVER_MS << (stream.failures - 1));
-            stream.hand = Hand::Resting(rest);
-            return self.plan_redelivery();
+            stream.hand = Hand::Resting;
+            let rest = REDELIVER_MS << (stream.failures - 1);
+            return self.set(Timer::Redeliver, rest);
         }
         if let Some(item) = stream.front() {
             let body = body_of(item);
@@ -117,14 +115,16 @@ impl Client {
         self.pass(id);
     }
 
-    /// The session is over, or another one begins.
-    pub(super) fn detach_streams(&mut self) {
-        self.let_go(Stream::detach);
-    }
-
-    /// The user may be another one, or nobody.
-    pub(super) fn forget_streams(&mut self) {
-        self.let_go(Stream::forget_waiting);
+    /// The session is over (`all` is false), or the user may be another one, or nobody: nobody is handed a former user's message.
+    pub(super) fn detach_streams(&mut self, all: bool) {
+        for stream in &mut self.streams {
+            stream.attached = false;
+            while let Some(item) = stream.let_go(all) {
+                if let Some(body) = body_of(item) {
+                    self.outputs.push(Output::Release { body });
+                }
+            }
+        }
     }
 
     /// The client is destroyed: not even what the app has in its hands is waited for.
@@ -132,38 +132,16 @@ impl Client {
         for stream in &mut self.streams {
             stream.hand = Hand::Free;
         }
-        self.forget_streams();
+        self.detach_streams(true);
     }
 
-    /// Hands over again what has rested.
+    /// Hands over again what the app failed with. A stream whose session is over waits for the next one.
     pub(super) fn redeliver(&mut self) {
         for at in 0..self.streams.len() {
-            if let Hand::Resting(until) = self.streams[at].hand
-                && until <= self.now()
-                && !self.streams[at].estranged
-            {
-                self.streams[at].hand = Hand::Free;
+            let stream = &mut self.streams[at];
+            if stream.hand == Hand::Resting && stream.attached {
+                stream.hand = Hand::Free;
                 self.turn(StreamId(at as u32));
-            }
-        }
-        self.plan_redelivery();
-    }
-
-    /// Sets the timer for what rests; called wherever all timers were cleared.
-    pub(super) fn plan_redelivery(&mut self) {
-        let rests = self.streams.iter().filter_map(|stream| match stream.hand {
-            Hand::Resting(until) if !stream.estranged => Some(until),
-            _ => None,
-        });
-        self.timers
-            .set(Timer::Redeliver, rests.min().unwrap_or(NEVER));
-    }
-
-    /// The machine's clock was set back.
-    pub(super) fn rebase_streams(&mut self, by: u32) {
-        for stream in &mut self.streams {
-            if let Hand::Resting(until) = &mut stream.hand {
-                *until = until.rebased(by);
             }
         }
     }
@@ -181,8 +159,8 @@ impl Client {
             self.acknowledge_soon();
         }
         let stream = self.stream(id);
-        if std::mem::take(&mut stream.estranged) {
-            self.plan_redelivery();
+        if stream.hand == Hand::Resting {
+            self.set(Timer::Redeliver, REDELIVER_MS);
         }
         if is_first && !self.visible {
             self.tell_visibility();
@@ -246,17 +224,6 @@ impl Client {
         }
         self.acknowledge_soon();
         self.turn(id);
-    }
-
-    fn let_go(&mut self, what: fn(&mut Stream) -> Vec<Item>) {
-        for stream in &mut self.streams {
-            for item in what(stream) {
-                if let Some(body) = body_of(item) {
-                    self.outputs.push(Output::Release { body });
-                }
-            }
-        }
-        self.plan_redelivery();
     }
 
     /// The stream of this number, which was checked.

@@ -118,8 +118,8 @@ fn a_lost_line_keeps_what_waits_and_the_next_login_says_so() {
             at 0 7 3
             durable 0 4
             destroy
-              release p4
               release p6
+              release p4
               close @2 1000
               disconnected: Asked
               = Closed { reason: Asked }
@@ -468,7 +468,7 @@ fn another_user_is_handed_nothing_of_the_former_one() {
 #[test]
 fn the_same_user_again_gets_what_he_failed_with() {
     check(
-        "ready; at 0 7 0; durable 0 1; durable 0 2; identity; creds; reply ok; failed handling; +10s; at 0 7 1; +1ms; handled; durable 0 2; handled",
+        "ready; at 0 7 0; durable 0 1; durable 0 2; identity; creds; reply ok; failed handling; +10s; at 0 7 1; +500ms; handled; durable 0 2; handled",
         expect![[r#"
             at 0 7 0
               persist stream 0 at 0 of epoch 7
@@ -488,8 +488,8 @@ fn the_same_user_again_gets_what_he_failed_with() {
             failed handling
             +10s
             at 0 7 1
-              turn 2 of stream 0: p2
-            +1ms
+            +500ms
+              +500ms: turn 2 of stream 0: p2
             handled
               persist stream 0 at 1 of epoch 7
               release p2
