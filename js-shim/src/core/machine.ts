@@ -49,6 +49,8 @@ export interface Machine {
   query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
   /** Feeds by another call of the core than `feed`, which answers alike. */
   feedBy(work: (core: Engine['core'], id: number, now: number) => number): void
+  /** The outputs of one call, which are not acted on: each a kind and its numbers. */
+  outputs(work: (core: Engine['core'], id: number, now: number) => void): number[][]
   /** Does `work` first and acts on the outputs afterwards. */
   hold(work: () => void): void
   /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
@@ -161,6 +163,15 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     drain()
   }
 
+  const outputs: Machine['outputs'] = (work) => {
+    const from = queue.length
+    query(work)
+    const found: number[][] = []
+    for (let at = from; at < queue.length; at += STRIDE) found.push(queue.slice(at, at + STRIDE))
+    queue.length = Math.min(from, queue.length)
+    return found
+  }
+
   const hold: Machine['hold'] = (work) => {
     if (busy) return work()
     busy = true
@@ -237,6 +248,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     push,
     query,
     feedBy,
+    outputs,
     hold,
     whenIdle(work) {
       if (!busy) return work()

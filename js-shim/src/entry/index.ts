@@ -28,7 +28,8 @@ export type {
   News,
   RequestOptions,
 } from '../core/options'
+export { durable, type Durable, type DurableOptions } from '../core/streams'
 export { detectHost } from '../host/detect'
 export { myHost, qqHost, ttHost, uniHost, wxHost } from '../host/mini'
 export { webHost } from '../host/web'
-export type { ConnectOptions, Host, SendFate, Socket, SocketEvents } from '../types'
+export type { ConnectOptions, Host, PositionStorage, SendFate, Socket, SocketEvents } from '../types'
