@@ -27,7 +27,12 @@ pub fn run() -> Result<()> {
     )?)?;
     let module = measure(&package().join("heartline.wasm"))?;
     let fallback = measure(&package().join("heartline_wasm2js.js"))?;
-    let durable = measure(&bundle(&scratch, "durable", DURABLE, &[])?)?;
+    let durable = measure(&bundle(
+        &scratch,
+        "durable",
+        DURABLE,
+        &["--external:*/heartline_wasm2js.js"],
+    )?)?;
     let mut rows = vec![
         Row::new(
             "heartline: shim + glue + wasm",

@@ -23,7 +23,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
   const newsroom = createNewsroom(options)
   const { listen, tell, report, log } = newsroom
   const hearer: MachineOwner['hearer'] = (id) => listeners.find(id)
-  const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) })
+  const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) }, options.recorder)
   const { feed, hold } = machine
   const listeners = createListeners(machine)
   const requests = createRequests(machine)

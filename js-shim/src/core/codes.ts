@@ -1,5 +1,5 @@
 /**
- * The numbers of the boundary, as `client-wasm/src/codes.rs` has them; a test compares the two files. What travels
+ * The numbers of the boundary, as `client-core/src/boundary/codes.rs` has them; a test compares the two files. What travels
  * with each number is told there.
  */
 

@@ -7,6 +7,7 @@ import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 import type { Hearer } from './listeners'
+import type { Recorder } from './recorder'
 
 /** What the machine tells its client. */
 export interface MachineOwner {
@@ -65,7 +66,7 @@ const SEEDS = 0x100000000
 /** Numbers per output in the queue. */
 const STRIDE = 4
 
-export function createMachine(host: Host, owner: MachineOwner): Machine {
+export function createMachine(host: Host, owner: MachineOwner, recorder?: Recorder): Machine {
   let engine: Engine | undefined
   /** The number of our client within its module. */
   let id = 0
@@ -83,10 +84,13 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
 
   const load: Machine['load'] = (source, options) => {
     const outputs: number[] = []
-    const emit = (_: number, kind: number, a: number, b: number, c: number) => void outputs.push(kind, a, b, c)
+    const emit = (_: number, kind: number, a: number, b: number, c: number) => {
+      outputs.push(kind, a, b, c)
+      if (recorder) recorder.emitted(kind, a, b, c)
+    }
     loadEngine(source, emit, host, owner.fallback).then((loaded) => {
       queue = outputs
-      engine = loaded
+      engine = recorder ? recorder.wrap(loaded) : loaded
       const made = query((core) => {
         id = core.create(Math.random() * SEEDS, host.now())
         options((key, value) => core.option(id, key, value))

@@ -1,5 +1,6 @@
 /** What an app tells the client, and what the client tells an app. Types only. */
 import type { ConnectOptions, Host } from '../types'
+import type { Recorder } from './recorder'
 import type { Durable } from './streams'
 import type { CLOSE, OptionName, WAITS } from './codes'
 
@@ -21,6 +22,8 @@ export interface ClientOptions extends Partial<Record<OptionName, number>> {
   wasm?: string | ArrayBuffer | Uint8Array | false
   /** `durable()`: the server's stored pushes reach this device in order, each once, also across restarts of the app. */
   durable?: Durable
+  /** `recorder()`: keeps what the core is told and decides, for a bug report that can be replayed. */
+  recorder?: Recorder
   connectOptions?: ConnectOptions
   /** The bounds of the delay between attempts. */
   reconnect?: { minMs?: number; maxMs?: number }

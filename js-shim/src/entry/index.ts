@@ -28,6 +28,7 @@ export type {
   News,
   RequestOptions,
 } from '../core/options'
+export { recorder, type Recorder, type RecorderOptions } from '../core/recorder'
 export { durable, type Durable, type DurableOptions } from '../core/streams'
 export { detectHost } from '../host/detect'
 export { myHost, qqHost, ttHost, uniHost, wxHost } from '../host/mini'
