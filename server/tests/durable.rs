@@ -430,3 +430,25 @@ async fn refusals_of_the_api_are_problems() {
         "the door of the classic push, and no wider"
     );
 }
+
+#[tokio::test]
+async fn what_is_pushed_once_a_new_device_is_told_that_it_is_logged_in_reaches_it() {
+    let line = Line::start(|_| {}).await;
+    let mut devices = Vec::new();
+    for round in 1..=40 {
+        let mut device = line.device().await;
+        let token = classic_token("6", "K");
+        let data =
+            json!({"u":"user:6","token":token,"$hl":{"v":1,"device":format!("new-{round}")}});
+        device
+            .say(&json!({"event":"login","uuid":1,"data":data}).to_string())
+            .await;
+        let answer = device.hear().await;
+        // At once: not even its position has been read.
+        send(&line, round).await;
+        assert!(answer.contains("window"), "{answer}");
+        position(&serde_json::from_str(&device.hear().await).unwrap());
+        assert_eq!(push_of(&mut device).await, (round, json!(round)));
+        devices.push(device);
+    }
+}

@@ -14,6 +14,9 @@ use heartline_protocol::{LoginExtension, User};
 pub(super) struct Reliable {
     at: ConnectionRef,
     subscription: Subscription,
+    /// The answer to the login, until it is known where the device begins: whoever hears that it is logged in must not miss what is
+    /// pushed from then on, also where this is its first login ever.
+    greeting: Option<String>,
 }
 
 impl Reliable {
@@ -23,9 +26,14 @@ impl Reliable {
         at: ConnectionRef,
         stream: User,
         extension: LoginExtension,
+        greeting: String,
     ) -> Box<Self> {
         let (subscription, ask) = Subscription::new(stream, extension, delivery.next_turn());
-        let reliable = Box::new(Self { at, subscription });
+        let reliable = Box::new(Self {
+            at,
+            subscription,
+            greeting: Some(greeting),
+        });
         delivery.ask(reliable.subject(), ask);
         reliable
     }
@@ -58,9 +66,10 @@ impl Reliable {
         }
     }
 
-    /// The store said where the device begins.
-    pub fn attached(&mut self, start: Start) {
+    /// The store said where the device begins. Answers what is to be said first.
+    pub fn attached(&mut self, start: Start) -> Option<String> {
         self.subscription.attached(start);
+        self.greeting.take()
     }
 
     /// A page has come; see [`Subscription::page`].
