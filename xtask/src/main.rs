@@ -4,6 +4,7 @@
 
 mod autobahn;
 mod bench;
+mod chaos;
 mod cost;
 mod demo;
 mod fuzz;
@@ -45,6 +46,8 @@ enum Chore {
     Demo(demo::DemoArgs),
     /// Measure the server beside its peers, and write bench/RESULTS.md.
     Bench(bench::BenchArgs),
+    /// Treat real clients' lines badly for a while, and look whether anything is lost: for the night.
+    Chaos(chaos::ChaosArgs),
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::FuzzArgs),
 }
@@ -59,6 +62,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(args) => test::run_all(&args),
         Chore::Demo(args) => demo::run_demo(&args),
         Chore::Bench(args) => bench::measure(&args),
+        Chore::Chaos(args) => chaos::run_chaos(&args),
         Chore::Fuzz(args) => fuzz::run_all(&args),
     }
 }
