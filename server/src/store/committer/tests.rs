@@ -104,7 +104,9 @@ fn too_many_bytes_are_refused_at_once() {
 }
 
 /// A store that does with each batch what it is told to.
-struct Scripted(fn(&[Write]) -> Result<Vec<Result<Outcome, WriteError>>, StoreError>);
+struct Scripted(fn(&[Write]) -> Committed);
+
+type Committed = Result<Vec<Result<Outcome, WriteError>>, StoreError>;
 
 impl fmt::Debug for Scripted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,11 +115,7 @@ impl fmt::Debug for Scripted {
 }
 
 impl Store for Scripted {
-    fn commit(
-        &self,
-        _: u64,
-        batch: &[Write],
-    ) -> Result<Vec<Result<Outcome, WriteError>>, StoreError> {
+    fn commit(&self, _: u64, batch: &[Write]) -> Committed {
         self.0(batch)
     }
     fn stream(&self, _: &str) -> Result<Option<StreamState>, StoreError> {
