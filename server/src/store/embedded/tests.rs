@@ -344,6 +344,81 @@ fn retention_goes_round_all_streams_with_little_work_each_time() {
 }
 
 #[test]
+fn where_there_is_nothing_to_remove_nothing_is_written() {
+    let disk = CrashDisk::default();
+    let short = Retention {
+        max_age_ms: 1_000,
+        ..ALL
+    };
+    let store = EmbeddedStore::on_crash_disk(disk.clone(), options(short)).unwrap();
+    let mut brief = push("a", &["user:1"], "{}");
+    brief.ttl_ms = Some(50);
+    write(&store, 100, Write::Push(brief)).unwrap();
+    write(&store, 100, Write::Push(push("b", &["user:1"], "{}"))).unwrap();
+    register(&store, "user:2", "phone", 100);
+    let calls = disk.calls();
+    assert_eq!(store.trim(149, 100).unwrap(), Trimmed::default());
+    assert_eq!(disk.calls(), calls);
+    assert_eq!(store.trim(150, 100).unwrap().messages, 1);
+    let calls = disk.calls();
+    assert_eq!(store.trim(1_100, 100).unwrap(), Trimmed::default());
+    assert_eq!(disk.calls(), calls);
+    let done = store.trim(1_101, 100).unwrap();
+    assert_eq!((done.messages, done.pushes), (1, 2));
+    let calls = disk.calls();
+    for now_ms in 1_102..1_110 {
+        store.trim(now_ms, 100).unwrap();
+    }
+    assert_eq!(disk.calls(), calls);
+}
+
+#[test]
+fn many_devices_are_looked_at_in_several_turns() {
+    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
+    for stream in 0..6 {
+        let devices = (0..10).map(|n| Write::Register {
+            stream: format!("user:{stream}").into(),
+            device: n.to_string().into(),
+        });
+        store.commit(5, &devices.collect::<Vec<_>>()).unwrap();
+    }
+    let later = 6 + Retention::DEVICE_MS;
+    // Two streams of ten devices each, and themselves; the third turn comes to the end.
+    let turns: Vec<u64> = (0..4)
+        .map(|_| store.trim(later, 20).unwrap().devices)
+        .collect();
+    assert_eq!(turns, [20, 20, 20, 0]);
+}
+
+#[test]
+fn a_stream_that_is_named_twice_has_the_push_once() {
+    everywhere(ALL, |store| {
+        let twice = push("a", &["user:1", "user:2", "user:1", "user:1"], "{}");
+        let one = write(store, 1, Write::Push(twice.clone()));
+        assert_eq!(offsets(&one), [1, 1, 1, 1]);
+        assert_eq!(read(store, 0, 9, 1), (vec![1], 1));
+        let again = write(store, 2, Write::Push(twice));
+        assert_eq!(offsets(&again), [1, 1, 1, 1]);
+        let next = write(
+            store,
+            3,
+            Write::Push(push("b", &["user:1", "user:2"], "{}")),
+        );
+        assert_eq!(offsets(&next), [2, 2]);
+    });
+}
+
+#[test]
+fn a_push_to_too_many_is_refused() {
+    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
+    let mut many = push("a", &[], "{}");
+    many.streams = vec!["x".into(); Push::MAX_STREAMS + 1];
+    let refused = write(&store, 1, Write::Push(many));
+    assert_eq!(refused, Err(WriteError::TooMany));
+    assert_eq!(store.push("a").unwrap(), None);
+}
+
+#[test]
 fn deadlines_come_in_their_order_and_stay_until_carried_out() {
     everywhere(ALL, |store| {
         for (id, after_ms) in [("late", 50), ("soon", 10)] {
