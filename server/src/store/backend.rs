@@ -16,12 +16,12 @@ pub enum Durability {
     Process,
 }
 
-/// A backend whose commits do not wait for the disk, until they are told to.
+/// A backend whose commits do not wait for the disk, except while they are told to.
 #[derive(Debug)]
 pub(super) struct Unsynced<B> {
     /// What it is all handed to.
     pub inner: B,
-    /// From now on they wait.
+    /// They wait.
     pub waits: Arc<AtomicBool>,
 }
 

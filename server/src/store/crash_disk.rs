@@ -47,6 +47,15 @@ impl CrashDisk {
         self.lock().crash(&mut Random(seed));
     }
 
+    /// Everything that was not synced is lost. The disk works again.
+    pub fn lose(&self) {
+        self.mend();
+        self.thaw();
+        let mut state = self.lock();
+        state.now = state.synced.clone();
+        state.settle();
+    }
+
     /// After so many more writes and syncs, every one fails, until it is mended or crashes.
     pub fn fail_after(&self, calls: u64) {
         self.0.fails_in.store(calls + 1, Relaxed);
@@ -57,9 +66,14 @@ impl CrashDisk {
         self.0.fails_in.store(0, Relaxed);
     }
 
-    /// The power is gone: until [`Self::crash`], nothing reaches the disk any more.
+    /// The power is gone: until [`Self::crash`] or [`Self::thaw`], nothing reaches the disk any more.
     pub fn freeze(&self) {
         self.0.is_frozen.store(true, Relaxed);
+    }
+
+    /// It was not the power, but the process: what was written before is there.
+    pub fn thaw(&self) {
+        self.0.is_frozen.store(false, Relaxed);
     }
 
     /// From now on there is no room to grow, or there is again. What is there can be written over, as on a real disk.

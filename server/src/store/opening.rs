@@ -54,7 +54,7 @@ pub(super) enum Place {
 /// An engine that is open.
 pub(super) struct Opened {
     pub database: Database,
-    /// Of `process`: its commits wait for the disk from when this is set.
+    /// Of `process`: its commits wait for the disk while this is set.
     waits: Option<Arc<AtomicBool>>,
 }
 
@@ -193,6 +193,8 @@ impl Opened {
         if found_format && !is_set_back && found_mark == mark {
             return Ok(());
         }
+        // A mark that a power cut takes back with the rest would be none.
+        self.set_waits(true);
         let transaction = self
             .database
             .begin_write()
@@ -216,7 +218,16 @@ impl Opened {
                 );
             }
         }
-        transaction.commit().map_err(|error| failed(error.into()))
+        transaction.commit().map_err(|error| failed(error.into()))?;
+        self.set_waits(false);
+        Ok(())
+    }
+
+    /// Of `process`: whether a commit waits for the disk.
+    fn set_waits(&self, waits: bool) {
+        if let Some(flag) = &self.waits {
+            flag.store(waits, Relaxed);
+        }
     }
 
     /// Whether there is a store, and the mark of a run that has not ended.
@@ -238,9 +249,9 @@ impl Opened {
     pub fn end(self, name: &str) -> Result<(), StoreError> {
         let failed = |error: redb::Error| of_engine(name, &error);
         let end = || {
-            if let Some(waits) = &self.waits {
+            if self.waits.is_some() {
                 // This commit, and with it all before it.
-                waits.store(true, Relaxed);
+                self.set_waits(true);
                 let transaction = self
                     .database
                     .begin_write()

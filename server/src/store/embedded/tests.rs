@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 mod damage;
 mod disk;
+mod runs;
 
 const ALL: Retention = Retention {
     max_age_ms: u64::MAX,
