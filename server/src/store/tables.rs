@@ -1,17 +1,18 @@
 //! What the store writes: its tables, and the changes that keep them in step with one another. All within one transaction of the engine.
-//! What time asks for is in `trim`.
+//! Of devices in `devices`; what time asks for in `trim`.
 
 use super::promise::{
-    DeviceState, Epoch, Offset, Outcome, Push, Retention, StreamState, Write, WriteError, check,
+    Epoch, Offset, Outcome, Push, Retention, StreamState, Write, WriteError, check,
 };
 use super::rows::{
-    DeviceRow, EntryRow, PLACE_BYTES, PushRow, Row, StreamRow, device_row, device_state,
-    entry_is_intact, entry_sum, push_is_intact, push_sum, read_places,
+    DeviceRow, EntryRow, PLACE_BYTES, PushRow, Row, StreamRow, entry_is_intact, entry_sum,
+    push_is_intact, push_sum, read_places,
 };
 use redb::{ReadableTable, StorageError, Table, TableDefinition, WriteTransaction};
 use std::collections::HashMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
+mod devices;
 mod trim;
 
 pub(super) use trim::look;
@@ -93,6 +94,15 @@ impl<'t> Tables<'t> {
             Some(mark) => self.meta.insert(name, mark)?,
             None => self.meta.remove(name)?,
         };
+        Ok(())
+    }
+
+    /// As if so many pushes had come.
+    #[cfg(test)]
+    pub fn set_head(&mut self, name: &str, head: Offset) -> Result<()> {
+        let mut row = self.stream_or_new(name)?;
+        row.state.head = head;
+        self.streams.insert(name, row.row(name))?;
         Ok(())
     }
 
@@ -330,77 +340,6 @@ impl<'t> Tables<'t> {
             self.expiries.remove((expires_ms, row.id, offset))?;
         }
         Ok(true)
-    }
-
-    fn register(&mut self, now_ms: u64, stream: &str, device: &str) -> Result<Outcome> {
-        let row = self.stream_or_new(stream)?;
-        let key = (row.id, device);
-        let former = self.devices.get(key)?.map(|found| found.value());
-        let state = match former {
-            Some(former) => device_state(key, former)?,
-            None => {
-                self.make_room_for_device(row.id)?;
-                DeviceState {
-                    since: row.state.head,
-                    acked: row.state.head,
-                    seen_ms: now_ms,
-                }
-            }
-        };
-        let device = DeviceState {
-            seen_ms: now_ms,
-            ..state
-        };
-        self.devices.insert(key, device_row(key, device))?;
-        Ok(Outcome::Registered {
-            stream: row.state,
-            device,
-        })
-    }
-
-    /// At the bound, the device goes that was not heard of for longest.
-    fn make_room_for_device(&mut self, id: u64) -> Result<()> {
-        let devices = self.devices_of(id)?;
-        if devices.len() >= Retention::MAX_DEVICES
-            && let Some((oldest, _)) = devices.into_iter().min_by_key(|(_, seen_ms)| *seen_ms)
-        {
-            self.devices.remove((id, &oldest[..]))?;
-        }
-        Ok(())
-    }
-
-    /// The devices of a stream, and when they were heard of.
-    fn devices_of(&self, id: u64) -> Result<Vec<(String, u64)>> {
-        let mut found = Vec::new();
-        for entry in self.devices.range((id, "")..(id + 1, ""))? {
-            let (key, value) = entry?;
-            found.push((key.value().1.to_owned(), value.value().2));
-        }
-        Ok(found)
-    }
-
-    fn ack(
-        &mut self,
-        now_ms: u64,
-        stream: &str,
-        device: &str,
-        epoch: Epoch,
-        offset: Offset,
-    ) -> Result<()> {
-        let Some(row) = self.row(stream)? else {
-            return Ok(());
-        };
-        let key = (row.id, device);
-        let Some(former) = self.devices.get(key)?.map(|found| found.value()) else {
-            return Ok(());
-        };
-        let mut state = device_state(key, former)?;
-        if epoch == row.state.epoch {
-            state.acked = state.acked.max(offset.min(row.state.head));
-        }
-        state.seen_ms = now_ms;
-        self.devices.insert(key, device_row(key, state))?;
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 mod damage;
 mod disk;
+mod model;
 mod runs;
 
 const ALL: Retention = Retention {
@@ -213,6 +214,69 @@ fn a_device_begins_at_the_head_and_its_acknowledgements_only_grow() {
         );
         assert_eq!(store.devices("user:1", 9).unwrap().len(), 1);
         assert_eq!(store.device("user:1", "tablet").unwrap(), None);
+    });
+}
+
+#[test]
+fn an_acknowledgement_of_nothing_known_makes_nothing() {
+    everywhere(ALL, |store| {
+        write(store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+        let epoch = store.stream("user:1").unwrap().unwrap().epoch;
+        for stream in ["user:1", "user:9"] {
+            let ack = Write::Ack {
+                stream: stream.into(),
+                device: "phone".into(),
+                epoch,
+                offset: Offset(1),
+            };
+            assert_eq!(write(store, 2, ack), Ok(Outcome::Done));
+            assert_eq!(store.devices(stream, 9).unwrap(), []);
+        }
+        assert_eq!(store.stream("user:9").unwrap(), None);
+        let (_, device) = register(store, "user:1", "phone", 3);
+        assert_eq!((device.since, device.acked), (Offset(1), Offset(1)));
+    });
+}
+
+#[test]
+fn when_the_offsets_are_used_up_a_new_epoch_begins() {
+    everywhere(ALL, |store| {
+        let (before, _) = register(store, "user:1", "phone", 1);
+        let mut keyed = push("a", &["user:1"], "{}");
+        keyed.collapse_key = Some("badge".into());
+        keyed.ttl_ms = Some(50);
+        write(store, 1, Write::Push(keyed.clone())).unwrap();
+        store
+            .engine
+            .write(|tables| tables.set_head("user:1", Offset(u32::MAX - 1)))
+            .unwrap();
+        let last = write(store, 2, Write::Push(push("b", &["user:1"], "{}")));
+        assert_eq!(offsets(&last), [u32::MAX]);
+        assert_eq!(read(store, 0, 9, 2), (vec![1, u32::MAX], u32::MAX));
+
+        keyed.id = "c".into();
+        let next = write(store, 3, Write::Push(keyed));
+        assert_eq!(offsets(&next), [1]);
+        let after = store.stream("user:1").unwrap().unwrap();
+        assert_ne!(after.epoch, before.epoch);
+        assert_eq!(
+            (after.head, after.messages, after.bytes, after.trimmed),
+            (Offset(1), 1, 2, Offset(0))
+        );
+        assert_eq!(read(store, 0, 9, 3), (vec![1], 1));
+        assert_eq!(
+            store.device("user:1", "phone").unwrap(),
+            None,
+            "it begins anew"
+        );
+        // What pointed at the former messages is gone with them.
+        assert_eq!(store.trim(51, 100).unwrap().messages, 0);
+        assert_eq!(store.trim(53, 100).unwrap().messages, 1);
+        let record = store.push("b").unwrap().unwrap();
+        assert_eq!(
+            (record.places[0].1, record.places[0].2),
+            (before.epoch, Offset(u32::MAX))
+        );
     });
 }
 
