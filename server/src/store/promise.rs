@@ -347,8 +347,12 @@ impl Retention {
 
 /// Whether every name of a write may be one, and there are not too many.
 pub(super) fn check(write: &Write) -> Result<(), WriteError> {
+    check_within(write, Push::MAX_STREAMS)
+}
+
+fn check_within(write: &Write, max_streams: usize) -> Result<(), WriteError> {
     if let Write::Push(push) = write
-        && push.streams.len() > Push::MAX_STREAMS
+        && push.streams.len() > max_streams
     {
         return Err(WriteError::TooMany);
     }
@@ -366,4 +370,24 @@ pub(super) fn check(write: &Write) -> Result<(), WriteError> {
         Write::Fired { .. } => true,
     };
     is_fine.then_some(()).ok_or(WriteError::Name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_to_too_many_is_refused() {
+        let write = Write::Push(Push {
+            id: "a".into(),
+            fingerprint: 1,
+            streams: vec!["user:1".into(); 3],
+            body: "{}".into(),
+            ttl_ms: None,
+            collapse_key: None,
+            undelivered_ms: None,
+        });
+        assert_eq!(check_within(&write, 3), Ok(()));
+        assert_eq!(check_within(&write, 2), Err(WriteError::TooMany));
+    }
 }

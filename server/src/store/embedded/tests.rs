@@ -474,16 +474,6 @@ fn a_stream_that_is_named_twice_has_the_push_once() {
 }
 
 #[test]
-fn a_push_to_too_many_is_refused() {
-    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
-    let mut many = push("a", &[], "{}");
-    many.streams = vec!["x".into(); Push::MAX_STREAMS + 1];
-    let refused = write(&store, 1, Write::Push(many));
-    assert_eq!(refused, Err(WriteError::TooMany));
-    assert_eq!(store.push("a").unwrap(), None);
-}
-
-#[test]
 fn deadlines_come_in_their_order_and_stay_until_carried_out() {
     everywhere(ALL, |store| {
         for (id, after_ms) in [("late", 50), ("soon", 10)] {
