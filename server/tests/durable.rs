@@ -414,6 +414,56 @@ async fn a_server_that_stops_as_it_should_leaves_all_on_the_disk() {
     assert_eq!((stream.epoch.to_string(), stream.head), (epoch, Offset(1)));
 }
 
+/// Changes a bit of each place in the file where `bytes` stand.
+fn flip(file: &std::path::Path, bytes: &[u8]) {
+    let mut content = std::fs::read(file).unwrap();
+    let mut at = 0;
+    while let Some(found) = content[at..].windows(bytes.len()).position(|w| w == bytes) {
+        content[at + found] ^= 1;
+        at += found + bytes.len();
+    }
+    assert!(at > 0, "it is there");
+    std::fs::write(file, content).unwrap();
+}
+
+#[tokio::test]
+async fn what_the_disk_has_damaged_is_told_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_disk = |config: &mut heartline_server::Config| {
+        config.store.path = Some(folder.path().join("data"));
+    };
+    let line = Line::start(on_disk).await;
+    let mut phone = line.device().await;
+    let (epoch, _) = position(&attach(&mut phone, "phone", json!({})).await);
+    drop(phone);
+    for message in ["first", "rotten", "last"] {
+        send(&line, message).await;
+    }
+    let to_other = r#"{"to":"user:9","event":"chat1","msg":"x"}"#;
+    let (_, receipt) = api(&line, "POST", "/api/v1/push", to_other).await;
+    let of_other = receipt["recipients"][0]["epoch"].as_str().unwrap();
+    let of_other = u64::from_str_radix(of_other, 16).unwrap();
+    line.server.shutdown().await;
+
+    let file = folder.path().join("data").join("heartline.redb");
+    flip(&file, b"rotten");
+    flip(&file, &of_other.to_le_bytes());
+    let line = Line::start(on_disk).await;
+    for _ in 0..3 {
+        let (status, problem) = api(&line, "POST", "/api/v1/push", to_other).await;
+        let told = problem["detail"].as_str().unwrap();
+        assert!(status == 503 && told.contains("checksum"), "{problem}");
+    }
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({"user:6":[epoch,0,0]})).await;
+    assert_eq!(push_of(&mut phone).await, (1, json!("first")));
+    let gap: Value = serde_json::from_str(&phone.hear().await).unwrap();
+    assert_eq!(gap["gap"], json!(["user:6", epoch, 2, 2, "retention"]));
+    assert_eq!(push_of(&mut phone).await, (3, json!("last")));
+    send(&line, "live").await;
+    assert_eq!(push_of(&mut phone).await, (4, json!("live")));
+}
+
 #[derive(Debug, Default)]
 struct Clumsy(Heard);
 
