@@ -275,8 +275,8 @@ async fn receipts_tell_stored_written_and_acked() {
     assert_eq!(
         devices(&receipt),
         json!([
-            {"device":"gone","connected":false,"written":false,"acked":false},
-            {"device":"phone","connected":true,"written":true,"acked":false},
+            {"device":"gone","connected":false,"parked":false,"written":false,"acked":false},
+            {"device":"phone","connected":true,"parked":false,"written":true,"acked":false},
         ])
     );
     let waiting = r#"{"to":"user:6","event":"chat1","msg":2,"wait":"acked","waitMs":10000}"#;
@@ -288,7 +288,7 @@ async fn receipts_tell_stored_written_and_acked() {
     let (_, receipt) = api(&line, "GET", &format!("/api/v1/push/{id}"), "").await;
     assert_eq!(
         devices(&receipt)[1],
-        json!({"device":"phone","connected":true,"written":true,"acked":true})
+        json!({"device":"phone","connected":true,"parked":false,"written":true,"acked":true})
     );
     let (status, _) = api(&line, "GET", "/api/v1/push/nonsense", "").await;
     assert_eq!(status, 404);
@@ -555,5 +555,23 @@ async fn what_is_pushed_once_a_new_device_is_told_that_it_is_logged_in_reaches_i
         position(&serde_json::from_str(&device.hear().await).unwrap());
         assert_eq!(push_of(&mut device).await, (round, json!(round)));
         devices.push(device);
+    }
+}
+
+#[tokio::test]
+async fn receipts_say_whose_app_is_hidden() {
+    let line = Line::start(|_| {}).await;
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({})).await;
+    for (say, parked) in [("park", true), ("show", false)] {
+        phone.say(&format!(r#"{{"event":"$hl:{say}"}}"#)).await;
+        // What was said before is heard before.
+        phone
+            .say(r#"{"event":"ping","data":{},"uuid":"after"}"#)
+            .await;
+        assert!(phone.hear().await.contains("after"));
+        let receipt = send(&line, say).await;
+        push_of(&mut phone).await;
+        assert_eq!(receipt["recipients"][0]["devices"][0]["parked"], parked);
     }
 }

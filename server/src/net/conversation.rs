@@ -116,6 +116,11 @@ impl Conversation<'_> {
                     }
                 }
             }
+            Step::Parked(is_parked) => {
+                if let Some(reliable) = self.reliable {
+                    reliable.park(is_parked);
+                }
+            }
             Step::Login {
                 user,
                 uuid,

@@ -17,6 +17,8 @@ pub(super) struct Reliable {
     /// The answer to the login, until it is known where the device begins: whoever hears that it is logged in must not miss what is
     /// pushed from then on, also where this is its first login ever.
     greeting: Option<String>,
+    /// Its app is hidden.
+    is_parked: bool,
 }
 
 impl Reliable {
@@ -33,6 +35,7 @@ impl Reliable {
             at,
             subscription,
             greeting: Some(greeting),
+            is_parked: false,
         });
         delivery.ask(reliable.subject(), ask);
         reliable
@@ -84,7 +87,13 @@ impl Reliable {
             device: (&**self.subscription.device()).into(),
             epoch: cursor.epoch(),
             sent: cursor.sent(),
+            is_parked: self.is_parked,
         })
+    }
+
+    /// The device's app is hidden, or seen again: told with receipts, so that a backend can choose another way to its user.
+    pub fn park(&mut self, is_parked: bool) {
+        self.is_parked = is_parked;
     }
 
     /// The stream has begun a new epoch: the device is told, and goes on there.
