@@ -55,7 +55,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
             let mut ticks = 0u64;
             while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
                 ticks += 1;
-// A panic would be a bug of ours; what else there is to do goes on.
+                // A panic would be a bug of ours; what else there is to do goes on.
                 let done = catch_unwind(AssertUnwindSafe(|| {
                     // A store that fails is not asked more often than retention asks it.
                     if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
