@@ -179,6 +179,8 @@ mod tests {
             epoch: Epoch(7),
             head: Offset(1),
             trimmed: Offset(0),
+            messages: 1,
+            bytes: 10,
         };
         let begin = start(&stream, Offset(1), None);
         for (epoch, offset) in [(7, 2), (7, 1), (6, 9)] {
