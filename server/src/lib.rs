@@ -5,7 +5,7 @@
 //!
 //! - `app` wires: port, shards, hub, presence. Nothing else knows all of them.
 //! - `http` accepts every connection, answers pushes and health, and shakes hands with WebSockets.
-//! - `net` holds the live connections: shards, framing, bounded queues. `session` is one conversation, pure.
+//! - `net` holds the live connections: shards, framing, bounded queues. [`session`] is one conversation, pure.
 //! - `hub` knows who is where and keeps pushes in order. [`presence`] tells the outside.
 //! - [`auth`], [`config`], [`cli`], [`logs`] – as they say; [`metrics`] counts what happened at each bound.
 
@@ -20,7 +20,7 @@ pub mod logs;
 pub mod metrics;
 mod net;
 pub mod presence;
-mod session;
+pub mod session;
 pub mod store;
 pub mod tls;
 

@@ -1,7 +1,9 @@
 //! The desk: what the rest of the server asks of durable delivery. One for the whole server, shared by all its threads.
 
-use super::reader::{self, Ask, Questions, Subject};
+use super::acks::Acks;
+use super::reader::{self, Questions, Subject};
 use super::receipts::Waiting;
+use super::subscription::Ask;
 use super::upkeep::{self, Hooks};
 use crate::hub::{Hub, Place};
 use crate::store::{
@@ -10,7 +12,6 @@ use crate::store::{
 };
 use bytes::Bytes;
 use heartline_protocol::User;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,10 +40,6 @@ pub(super) struct Shared {
     acks: Mutex<Acks>,
     turns: AtomicU32,
 }
-
-/// Acknowledgements that are not written yet; one for each device, so bounded by the devices. A crash loses a quarter of a second of
-/// them, which harms nobody: where a device stands it tells itself.
-type Acks = HashMap<(User, Arc<str>), (Epoch, Offset)>;
 
 /// A push that is to be stored and then sent.
 #[derive(Debug)]
@@ -252,13 +249,10 @@ impl Shared {
 
     /// Notes an acknowledgement, and tells those who wait for it.
     pub fn ack(&self, subject: &Subject, epoch: Epoch, offset: Offset) {
-        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        let device = (subject.stream.clone(), subject.device.clone());
-        let known = acks.entry(device).or_insert((epoch, offset));
-        if known.0 != epoch || known.1 < offset {
-            *known = (epoch, offset);
-        }
-        drop(acks);
+        self.acks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(&subject.stream, &subject.device, epoch, offset);
         // Who hears of it may ask the store at once: so it is noted first.
         if offset.0 > 0 {
             self.waiting.acked(subject.stream.as_str(), offset);
@@ -269,13 +263,7 @@ impl Shared {
     pub fn write_acks(&self) {
         // Held until all are in the queue: who asks for this in the meantime queues up behind them.
         let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((stream, device), (epoch, offset)) in acks.drain() {
-            let write = Write::Ack {
-                stream: stream.as_str().into(),
-                device: (&*device).into(),
-                epoch,
-                offset,
-            };
+        while let Some(write) = acks.take() {
             if self.submit(write, |_| {}).is_err() {
                 // Its next acknowledgement, or its next login, says the same.
                 tracing::warn!("acknowledgements are not written: too much waits for the store");

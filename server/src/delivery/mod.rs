@@ -1,6 +1,7 @@
 //! Durable delivery: pushes are stored, then sent, and every device that names itself gets what it missed.
 //!
-//! - `cursor`, `attach` – pure: where a connection stands on a stream, and where it begins
+//! - `cursor`, `attach`, `subscription` – pure: where a connection stands on a stream, where it begins, and what it asks of the store
+//! - `look` – what the store says to that; `acks` – what devices have acknowledged, until it is written
 //! - `desk` – what the rest of the server asks: store a push, attach a device, read a page, take an acknowledgement
 //! - `reader` – the threads that look into the store, so that no shard ever waits for a disk
 //! - `receipts` – who waits to hear that a device has acknowledged
@@ -10,16 +11,22 @@
 //! stream ends; a push is in the store first, then it is handed to the hub. So whatever is not in the page comes live,
 //! and [`Cursor`] sees to it that what is in both comes once.
 
+mod acks;
 mod attach;
 mod cursor;
 mod desk;
+mod look;
 mod reader;
 mod receipts;
+mod subscription;
 mod upkeep;
 
+pub use acks::Acks;
 pub use attach::{Start, start};
 pub use cursor::{Cursor, Foreign, Live, Missing, PageFacts, WINDOW_BYTES, WINDOW_MESSAGES};
 pub use desk::{Delivery, Draft, PushError, Pushed, StartError};
-pub use reader::{Answer, Ask, Ready, Subject};
+pub use look::{look_up, read_page, tell_start};
+pub use reader::{Answer, Ready, Subject};
 pub use receipts::Waiting;
+pub use subscription::{Ask, Subscription};
 pub use upkeep::{Hooks, NoHooks, Undelivered};

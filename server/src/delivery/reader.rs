@@ -5,11 +5,13 @@
 use super::attach::{Start, start};
 use super::cursor::PageFacts;
 use super::desk::Shared;
+use super::look::{look_up, read_page, tell_start};
+use super::subscription::Ask;
 use crate::hub::ConnectionRef;
 use crate::net::{Command, frame};
 use crate::store::{Offset, Outcome, PageLimits, StoreError, Write};
 use bytes::Bytes;
-use heartline_protocol::{Position, User, append_place, encode_attached, encode_gap};
+use heartline_protocol::{Position, User};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -25,15 +27,6 @@ pub struct Subject {
     pub stream: User,
     /// The device.
     pub device: Arc<str>,
-}
-
-/// A question.
-#[derive(Debug)]
-pub enum Ask {
-    /// Where does this device begin?
-    Attach(Option<Position>),
-    /// What is behind this offset?
-    Page(Offset, PageLimits),
 }
 
 /// An answer, for the connection's shard.
@@ -134,11 +127,7 @@ fn attach(
     position: Option<Position>,
 ) -> Result<Option<Answer>, StoreError> {
     let (stream, device) = (subject.stream.as_str(), &*subject.device);
-    if let (Some(state), Some(device)) = (
-        shared.store.stream(stream)?,
-        shared.store.device(stream, device)?,
-    ) {
-        let start = start(&state, device.acked, position.as_ref());
+    if let Some(start) = look_up(&*shared.store, stream, device, position.as_ref())? {
         return Ok(Some(attached(shared, subject, start)));
     }
     let write = Write::Register {
@@ -166,14 +155,9 @@ fn attached(shared: &Shared, subject: &Subject, start: Start) -> Answer {
     // Also where it says nothing new: the store notes that the device was heard of.
     shared.ack(subject, epoch, start.handled.unwrap_or_default());
     let mut frames = Vec::new();
-    if let Some(at) = start.at {
-        let text = encode_attached(stream, epoch.0, at.0);
+    tell_start(stream, &start, |text| {
         frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
-    }
-    if let Some((missing, reason)) = start.gap {
-        let text = encode_gap(stream, epoch.0, missing.from.0, missing.to.0, reason);
-        frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
-    }
+    });
     Answer::Attached(start, frames.into())
 }
 
@@ -184,25 +168,22 @@ fn page(
     limits: PageLimits,
 ) -> Result<Answer, StoreError> {
     let stream = subject.stream.as_str();
-    let Some(page) = shared.store.read(stream, after, limits, shared.now_ms())? else {
+    let mut frames = Vec::new();
+    let facts = read_page(
+        &*shared.store,
+        stream,
+        after,
+        limits,
+        shared.now_ms(),
+        |text| {
+            frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
+        },
+    )?;
+    let Some(mut facts) = facts else {
         // It was attached to this stream, and streams are never forgotten.
         tracing::error!(stream, "the store has lost a stream");
         return Ok(Answer::Failed);
     };
-    let mut frames = Vec::new();
-    for (offset, body) in &page.entries {
-        // What is stored was made by us of text.
-        let text = append_place(&String::from_utf8_lossy(body), stream, offset.0);
-        frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
-    }
-    let facts = PageFacts {
-        epoch: page.epoch,
-        head: page.head,
-        trimmed: page.trimmed,
-        through: page.through,
-        last: page.entries.last().map(|(offset, _)| *offset),
-        messages: page.entries.len() as u32,
-        bytes: frames.len(),
-    };
+    facts.bytes = frames.len();
     Ok(Answer::Page(facts, frames.into()))
 }

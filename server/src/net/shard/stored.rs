@@ -40,10 +40,7 @@ impl Shard {
                 frames[0] = Some(told);
             }
             Answer::Page(facts, page) => {
-                let Some(cursor) = reliable.cursor() else {
-                    return;
-                };
-                match cursor.page(&facts) {
+                match reliable.page(&facts) {
                     Err(_) => return reliable.attach_anew(&self.world.delivery),
                     Ok(None) => {}
                     Ok(Some(missing)) => {
@@ -84,7 +81,7 @@ impl Shard {
             let found = self.connections.get_mut(at.slot());
             let seen = found
                 .filter(|connection| connection.generation == at.generation())
-                .and_then(|connection| connection.reliable.as_deref_mut()?.seen());
+                .and_then(|connection| connection.reliable.as_deref()?.seen());
             if let Some(seen) = seen {
                 // Whoever asked may have gone.
                 let _ = inspect.reply.send(seen);

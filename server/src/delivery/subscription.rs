@@ -1,0 +1,147 @@
+//! One connection's subscription to its user's stream, pure: which login it belongs to, where it stands, and what is to be asked of the
+//! store for it. Whoever has the connection carries the questions to the store and brings the answers back: the shard
+//! (`net/reliable`), or a simulation.
+//!
+//! At most one question of a subscription is under way. An answer that carries another [`Subscription::turn`] is to an earlier login,
+//! or from before the stream began anew, and must be dropped.
+
+use super::attach::Start;
+use super::cursor::{Cursor, Foreign, Live, Missing, PageFacts};
+use crate::store::{Epoch, Offset, PageLimits};
+use heartline_protocol::{LoginExtension, Position, User};
+use std::sync::Arc;
+
+/// See the module's page.
+#[derive(Debug)]
+pub struct Subscription {
+    stream: User,
+    device: Arc<str>,
+    turn: u32,
+    state: State,
+}
+
+/// A question for the store.
+#[derive(Debug)]
+pub enum Ask {
+    /// Where does this device begin?
+    Attach(Option<Position>),
+    /// What is behind this offset?
+    Page(Offset, PageLimits),
+}
+
+#[derive(Debug)]
+enum State {
+    /// The store was asked where the device begins. What was published since is noted, and comes with a page.
+    Attaching(Option<(Epoch, Offset)>),
+    Attached(Cursor),
+}
+
+impl Subscription {
+    /// The subscription of a connection that has logged in, and so is registered at the hub already: from here on nothing can be
+    /// missed. `turn` is a number for this login; the question is to be asked at once.
+    pub fn new(stream: User, extension: LoginExtension, turn: u32) -> (Self, Ask) {
+        let mut positions = extension.positions.into_iter();
+        let position = positions.find(|(name, _)| **name == *stream.as_str());
+        let subscription = Self {
+            stream,
+            device: (&*extension.device).into(),
+            turn,
+            state: State::Attaching(None),
+        };
+        (
+            subscription,
+            Ask::Attach(position.map(|(_, position)| position)),
+        )
+    }
+
+    /// The stream, by its user.
+    pub fn stream(&self) -> &User {
+        &self.stream
+    }
+
+    /// The device's name.
+    pub fn device(&self) -> &Arc<str> {
+        &self.device
+    }
+
+    /// Which attaching the answers must speak of.
+    pub fn turn(&self) -> u32 {
+        self.turn
+    }
+
+    /// A message was published: whether it is sent now ([`Live::Send`]). After [`Live::Foreign`], see [`Self::anew`].
+    pub fn live(&mut self, epoch: Epoch, offset: Offset, bytes: usize) -> Live {
+        match &mut self.state {
+            State::Attaching(seen) => {
+                *seen = Some((epoch, offset));
+                Live::Later
+            }
+            State::Attached(cursor) => cursor.live(epoch, offset, bytes),
+        }
+    }
+
+    /// The store said where the device begins.
+    pub fn attached(&mut self, start: Start) {
+        let mut cursor = start.cursor;
+        if let State::Attaching(Some((epoch, offset))) = self.state {
+            cursor.heard_of(epoch, offset);
+        }
+        self.state = State::Attached(cursor);
+    }
+
+    /// The page under way has come, and is sent after what this answers: what is gone for good.
+    ///
+    /// # Errors
+    /// When the stream's epoch is another one now: nothing of the page is sent, see [`Self::anew`].
+    pub fn page(&mut self, facts: &PageFacts) -> Result<Option<Missing>, Foreign> {
+        match &mut self.state {
+            State::Attaching(_) => Err(Foreign),
+            State::Attached(cursor) => cursor.page(facts),
+        }
+    }
+
+    /// The stream has begun a new epoch: the device is told, and goes on there. `None` when it is being attached already.
+    pub fn anew(&mut self, turn: impl FnOnce() -> u32) -> Option<Ask> {
+        let State::Attached(cursor) = &self.state else {
+            return None;
+        };
+        let position = Position {
+            epoch: cursor.epoch().0,
+            received: cursor.sent().0,
+            handled: cursor.acked().0,
+        };
+        self.state = State::Attaching(None);
+        self.turn = turn();
+        Some(Ask::Attach(Some(position)))
+    }
+
+    /// The device has handled everything of `stream` up to `offset`; what of that is news.
+    pub fn ack(&mut self, stream: &str, offset: Offset) -> Option<(Epoch, Offset)> {
+        if stream != self.stream.as_str() {
+            return None;
+        }
+        let State::Attached(cursor) = &mut self.state else {
+            return None;
+        };
+        let offset = cursor.ack(offset)?;
+        Some((cursor.epoch(), offset))
+    }
+
+    /// The next page to ask for, if the device is behind and may get one.
+    pub fn next_read(&mut self) -> Option<Ask> {
+        match &mut self.state {
+            State::Attaching(_) => None,
+            State::Attached(cursor) => cursor
+                .next_read()
+                .map(|(after, limits)| Ask::Page(after, limits)),
+        }
+    }
+
+    /// Where it stands, once that is known.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match &self.state {
+            State::Attaching(_) => None,
+            State::Attached(cursor) => Some(cursor),
+        }
+    }
+}
