@@ -14,7 +14,7 @@ use bytes::Bytes;
 use heartline_protocol::User;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub hooks: Arc<dyn Hooks>,
     committer: Committer,
     waiting: Waiting,
-    acks: Mutex<Acks>,
+    acks: Arc<Mutex<Acks>>,
     turns: AtomicU32,
 }
 
@@ -106,7 +106,7 @@ impl Delivery {
             questions: Questions::default(),
             hooks,
             waiting: Waiting::default(),
-            acks: Mutex::default(),
+            acks: Arc::default(),
             turns: AtomicU32::new(0),
         });
         let (upkeep, ends) = mpsc::channel();
@@ -249,9 +249,7 @@ impl Shared {
 
     /// Notes an acknowledgement, and tells those who wait for it.
     pub fn ack(&self, subject: &Subject, epoch: Epoch, offset: Offset) {
-        self.acks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.lock_acks()
             .note(&subject.stream, &subject.device, epoch, offset);
         // Who hears of it may ask the store at once: so it is noted first.
         if offset.0 > 0 {
@@ -259,17 +257,36 @@ impl Shared {
         }
     }
 
-    /// Hands the acknowledgements so far to the committer.
+    /// Hands the acknowledgements so far to the committer. What cannot be written waits for the next time.
     pub fn write_acks(&self) {
         // Held until all are in the queue: who asks for this in the meantime queues up behind them.
-        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(write) = acks.take() {
-            if self.submit(write, |_| {}).is_err() {
-                // Its next acknowledgement, or its next login, says the same.
+        let mut acks = self.lock_acks();
+        while let Some(acked) = acks.take() {
+            let (of_done, again) = (self.acks.clone(), acked.clone());
+            let submitted = self.submit(acked.write(), move |written| {
+                if let Err(SubmitError::Store(_)) = written {
+                    of_done
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .put_back(again);
+                }
+            });
+            if submitted.is_err() {
+                acks.put_back(acked);
                 tracing::warn!("acknowledgements are not written: too much waits for the store");
                 return;
             }
         }
+    }
+
+    /// The store did not take the last acknowledgements.
+    pub fn acks_have_failed(&self) -> bool {
+        self.lock_acks().has_failed()
+    }
+
+    fn lock_acks(&self) -> MutexGuard<'_, Acks> {
+        // Every change is whole before anything that could panic.
+        self.acks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

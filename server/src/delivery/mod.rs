@@ -21,7 +21,7 @@ mod receipts;
 mod subscription;
 mod upkeep;
 
-pub use acks::Acks;
+pub use acks::{Acked, Acks};
 pub use attach::{Start, start};
 pub use cursor::{Cursor, Foreign, Live, Missing, PageFacts, WINDOW_BYTES, WINDOW_MESSAGES};
 pub use desk::{Delivery, Draft, PushError, Pushed, StartError};

@@ -54,7 +54,10 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
             let mut ticks = 0u64;
             while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
                 ticks += 1;
-                shared.write_acks();
+                // A store that fails is not asked more often than retention asks it.
+                if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
+                    shared.write_acks();
+                }
                 if let Err(error) = tick(&shared, ticks) {
                     tracing::error!(%error, "the upkeep of the store failed; it is tried again");
                 }
