@@ -12,6 +12,7 @@ mod npm;
 mod relay;
 mod results;
 mod run;
+mod simulate;
 mod size;
 mod test;
 mod tidy;
@@ -45,6 +46,8 @@ enum Chore {
     Demo(demo::DemoArgs),
     /// Measure the server beside its peers, and write bench/RESULTS.md.
     Bench(bench::BenchArgs),
+    /// Play seeds of the simulation: clients and a server on one fake clock, over a bad network, before an oracle.
+    Simulate(simulate::SimulateArgs),
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::FuzzArgs),
 }
@@ -59,6 +62,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(args) => test::run_all(&args),
         Chore::Demo(args) => demo::run_demo(&args),
         Chore::Bench(args) => bench::measure(&args),
+        Chore::Simulate(args) => simulate::play(&args),
         Chore::Fuzz(args) => fuzz::run_all(&args),
     }
 }
