@@ -6,6 +6,7 @@
 
 mod agent;
 mod crowd;
+mod durable;
 mod fleet;
 mod floor;
 mod peer;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::durable::{self, Amount};
 use crate::fleet::Fleet;
 use crate::peer::{BEFORE, NAMES, Tools};
 use crate::report::{Conditions, Report};
@@ -33,8 +34,8 @@ pub struct RunArgs {
 }
 
 /// All scenarios, in the order in which they run.
-pub const SCENARIOS: [&str; 8] = [
-    "memory", "connect", "fanout", "ping", "devices", "users", "flood", "frozen",
+pub const SCENARIOS: [&str; 9] = [
+    "memory", "connect", "fanout", "ping", "devices", "users", "flood", "frozen", "durable",
 ];
 
 /// Runs them.
@@ -72,7 +73,7 @@ pub fn lead(args: RunArgs) -> Result<()> {
         Scale::full()
     };
     let mut report = Report::new(args.out, args.quick, &names, &missing, &args.tools);
-    let mut fleet = Fleet::new(args.tools, names);
+    let mut fleet = Fleet::new(args.tools.clone(), names);
     let whole = args.only.is_empty();
     report.machine()?;
     for name in SCENARIOS
@@ -84,6 +85,14 @@ pub fn lead(args: RunArgs) -> Result<()> {
         let mut conditions = Conditions::begin();
         let failed = fleet.failures.len();
         match *name {
+            "durable" => {
+                let amount = if args.quick {
+                    Amount::quick()
+                } else {
+                    Amount::full()
+                };
+                report.durable(&mut conditions, &durable::measure(&args.tools, &amount)?);
+            }
             "memory" => report.memory(&mut conditions, &scenario::memory(&mut fleet, &scale)?),
             "connect" => report.connect(&mut conditions, &scenario::connect(&mut fleet, &scale)?),
             "fanout" => report.fanout(&mut conditions, &scenario::fanout(&mut fleet, &scale)?),

@@ -74,6 +74,7 @@
 //! ```
 
 mod backoff;
+pub mod boundary;
 mod client;
 mod clock;
 mod config;

@@ -25,6 +25,7 @@ pub struct Builder {
     tls: Option<Arc<ClientConfig>>,
     extra_roots: Vec<CertificateDer<'static>>,
     durable: Option<(String, Box<dyn PositionStore>)>,
+    record: Option<usize>,
 }
 
 impl Builder {
@@ -38,6 +39,7 @@ impl Builder {
             tls: None,
             extra_roots: Vec::new(),
             durable: None,
+            record: None,
         }
     }
 
@@ -92,6 +94,13 @@ impl Builder {
         self
     }
 
+    /// Keeps a record of what the client is told and decides, at most so many calls: [`Client::trace`] gives it. It holds the names of
+    /// events, and no address, token or message.
+    pub fn record(mut self, calls: usize) -> Self {
+        self.record = Some(calls);
+        self
+    }
+
     /// How many pushes one subscription may keep unread. 1,024 by default; see [`crate::Pushes`].
     pub fn push_buffer(mut self, pushes: usize) -> Self {
         self.push_buffer = pushes;
@@ -138,11 +147,11 @@ impl Builder {
             None => Ok(dial::tls_with_roots(&self.extra_roots)?),
         };
         let endpoint = Endpoint::new(&self.url, tls, self.max_message_bytes)?;
-        let mut seed = [0; 8];
+        let mut seed = [0; 4];
         getrandom::fill(&mut seed).map_err(BuildError::NoRandomness)?;
         let prefix = Prefix::random().map_err(BuildError::NoRandomness)?;
         let identity = self.provider.is_some();
-        let secrets = (prefix, u64::from_le_bytes(seed));
+        let secrets = (prefix, u32::from_le_bytes(seed));
         let mut positions = Vec::new();
         let mut durable = None;
         if let Some((device, store)) = self.durable {
@@ -157,7 +166,7 @@ impl Builder {
             endpoint,
             self.config,
             self.provider,
-            durable,
+            (durable, self.record),
             secrets,
             runtime,
         );

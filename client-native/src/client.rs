@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use heartline_client_core::{ApiMisuse, CloseReason, Input, ListenMode, ListenerId, Phase};
+use heartline_trace::Trace;
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
@@ -212,6 +213,11 @@ impl Client {
     /// replaced, and a server with durable streams is told.
     pub fn set_visible(&self, visible: bool) {
         self.tell(Input::Visibility { visible });
+    }
+
+    /// What was recorded so far, if [`Builder::record`] asked for it: for `heartline-server replay`, as JSON by [`Trace::to_json`].
+    pub fn trace(&self) -> Option<Trace> {
+        self.0.shared.with(|state| state.trace())
     }
 
     /// How many tasks of this client are alive: two while connected, none soon after [`Client::close`].

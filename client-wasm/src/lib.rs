@@ -6,9 +6,7 @@
 //! when the module was turned into JavaScript for an engine without WebAssembly. A push costs one call in ([`push`])
 //! and one out for each listener, and not even that while the core was told nothing else since the last one of its event.
 //!
-//! - [`codes`] gives each input, output and outcome its number; `js-shim/src/core/codes.ts` repeats them, and a test
-//!   compares the two files.
-//! - [`feed`] turns numbers into inputs, `emit` turns outputs into numbers.
+//! - The numbers are those of [`heartline_client_core::boundary`]; [`feed`] takes them in, `emit` gives them out.
 //! - `registry` keeps the clients of this module. With the feature `alarm` the module has a timer of its own, with
 //!   `report` it answers the questions of people; the npm package has both in JavaScript and leaves them out, for
 //!   together they are a third of the download.
@@ -17,7 +15,6 @@
 
 #[cfg(feature = "alarm")]
 mod alarm;
-pub mod codes;
 mod emit;
 mod feed;
 #[cfg(target_arch = "wasm32")]

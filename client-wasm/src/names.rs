@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use heartline_client_core::{Epoch, Incoming, Input, ListenMode, Millis, PayloadRef};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::feed::{handle, misuse_code};
+use crate::emit;
+use crate::feed::handle;
 use crate::registry::with;
-use crate::{codes, emit};
+use heartline_client_core::boundary::{codes, misuse_code};
 
 thread_local! {
     static TEXT: RefCell<String> = const { RefCell::new(String::new()) };

@@ -23,7 +23,7 @@ thread_local! {
 pub fn create(seed: u32, now: u32) -> i32 {
     CLIENTS.with_borrow_mut(|clients| {
         let Some(at) = clients.iter().position(Option::is_none) else {
-            return crate::codes::NONE;
+            return heartline_client_core::boundary::codes::NONE;
         };
         let client = Client::new(Config::default(), seed.into(), Millis(now.into()));
         clients[at] = Some(Box::new(client));

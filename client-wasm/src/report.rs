@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::registry::with;
-use crate::{codes, emit};
+use heartline_client_core::boundary::{codes, phase_numbers};
 
 /// Where a client stands.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct Status {
 #[wasm_bindgen]
 pub fn diagnostics(instance: u32, now: u32) -> String {
     let status = with(instance, |client| Status {
-        phase: emit::phase_numbers(client.phase(), Millis(now.into())),
+        phase: phase_numbers(client.phase(), Millis(now.into())),
         next_request: client.next_request_id().0 as u32,
     });
     // A struct of numbers and fixed strings always serializes.
@@ -34,7 +34,7 @@ pub fn diagnostics(instance: u32, now: u32) -> String {
 #[wasm_bindgen]
 pub fn snapshot(instance: u32, now: u32) -> JsValue {
     let numbers = with(instance, |client| {
-        emit::phase_numbers(client.phase(), Millis(now.into()))
+        phase_numbers(client.phase(), Millis(now.into()))
     });
     numbers
         .and_then(|numbers| serde_wasm_bindgen::to_value(&numbers).ok())

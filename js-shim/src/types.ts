@@ -37,8 +37,17 @@ export interface Host {
   networkOnline?(answer: (online: boolean) => void): void
   /** Subscribe to network changes; returns an unsubscribe (which may only mute, where the platform has no off). */
   onNetwork?(listener: (online: boolean) => void): () => void
+  /** What outlives the app, by key. Each may throw. Absent: nothing does. */
+  storage?: PositionStorage
   /** Subscribe to app show / hide. */
   onVisibility?(listener: (visible: boolean) => void): () => void
+}
+
+/** A platform's storage of texts: what `set` has taken is there in the app's next life. */
+export interface PositionStorage {
+  /** Anything empty when there is nothing. */
+  get(key: string): unknown
+  set(key: string, value: string): void
 }
 
 /** Options of the platform's connect call that are passed through. */

@@ -47,6 +47,8 @@ pub enum Step<'f> {
     },
     /// The device has handled all of these streams up to these offsets.
     Ack(Vec<(Box<str>, u32)>),
+    /// The device's app is hidden (`true`), or seen again.
+    Parked(bool),
     /// A client ping of a logged-in connection: renew its presence, and answer with this.
     Alive(Reply<'f>),
     /// An application's event. Without a handler the answer is [`Reply::unknown_event`].
@@ -149,8 +151,8 @@ impl Session {
                 .data
                 .and_then(decode_ack)
                 .map_or(Step::Ignored, Step::Ack),
-            // Where a device is when it is not seen matters to nobody yet.
-            Some(PARK | SHOW) => Step::Silent,
+            Some(PARK) => Step::Parked(true),
+            Some(SHOW) => Step::Parked(false),
             _ => Step::Ask {
                 event: frame.event,
                 data: frame.data,

@@ -7,6 +7,7 @@ use heartline_protocol::classic_token;
 use heartline_server::config::Durability;
 use heartline_server::delivery::{Hooks, Undelivered, WINDOW_MESSAGES};
 use heartline_server::metrics::Happening;
+use heartline_server::store::{EmbeddedStore, Offset, Options, Retention, Store};
 use line::{Device, Line};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -274,8 +275,8 @@ async fn receipts_tell_stored_written_and_acked() {
     assert_eq!(
         devices(&receipt),
         json!([
-            {"device":"gone","connected":false,"written":false,"acked":false},
-            {"device":"phone","connected":true,"written":true,"acked":false},
+            {"device":"gone","connected":false,"parked":false,"written":false,"acked":false},
+            {"device":"phone","connected":true,"parked":false,"written":true,"acked":false},
         ])
     );
     let waiting = r#"{"to":"user:6","event":"chat1","msg":2,"wait":"acked","waitMs":10000}"#;
@@ -287,7 +288,7 @@ async fn receipts_tell_stored_written_and_acked() {
     let (_, receipt) = api(&line, "GET", &format!("/api/v1/push/{id}"), "").await;
     assert_eq!(
         devices(&receipt)[1],
-        json!({"device":"phone","connected":true,"written":true,"acked":true})
+        json!({"device":"phone","connected":true,"parked":false,"written":true,"acked":true})
     );
     let (status, _) = api(&line, "GET", "/api/v1/push/nonsense", "").await;
     assert_eq!(status, 404);
@@ -390,6 +391,110 @@ async fn the_disk_keeps_what_was_answered_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_as_it_should_leaves_all_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let on_disk = |config: &mut heartline_server::Config| {
+        config.store.path = Some(data.clone());
+        config.store.durability = Durability::Process;
+    };
+    let line = Line::start(on_disk).await;
+    let mut phone = line.device().await;
+    let (epoch, _) = position(&attach(&mut phone, "phone", json!({})).await);
+    send(&line, "kept").await;
+    line.server.shutdown().await;
+    // As after a restart of the system: an end that was none would begin a new epoch.
+    let retention = Retention {
+        max_age_ms: u64::MAX,
+        max_messages: u64::MAX,
+        max_bytes: u64::MAX,
+    };
+    let store = EmbeddedStore::open(&data, Options::new(retention, Box::new(|| 1))).unwrap();
+    let stream = store.stream("user:6").unwrap().unwrap();
+    assert_eq!((stream.epoch.to_string(), stream.head), (epoch, Offset(1)));
+}
+
+/// Changes a bit of each place in the file where `bytes` stand.
+fn flip(file: &std::path::Path, bytes: &[u8]) {
+    let mut content = std::fs::read(file).unwrap();
+    let mut at = 0;
+    while let Some(found) = content[at..].windows(bytes.len()).position(|w| w == bytes) {
+        content[at + found] ^= 1;
+        at += found + bytes.len();
+    }
+    assert!(at > 0, "it is there");
+    std::fs::write(file, content).unwrap();
+}
+
+#[tokio::test]
+async fn what_the_disk_has_damaged_is_told_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_disk = |config: &mut heartline_server::Config| {
+        config.store.path = Some(folder.path().join("data"));
+    };
+    let line = Line::start(on_disk).await;
+    let mut phone = line.device().await;
+    let (epoch, _) = position(&attach(&mut phone, "phone", json!({})).await);
+    drop(phone);
+    for message in ["first", "rotten", "last"] {
+        send(&line, message).await;
+    }
+    let to_other = r#"{"to":"user:9","event":"chat1","msg":"x"}"#;
+    let (_, receipt) = api(&line, "POST", "/api/v1/push", to_other).await;
+    let of_other = receipt["recipients"][0]["epoch"].as_str().unwrap();
+    let of_other = u64::from_str_radix(of_other, 16).unwrap();
+    line.server.shutdown().await;
+
+    let file = folder.path().join("data").join("heartline.redb");
+    flip(&file, b"rotten");
+    flip(&file, &of_other.to_le_bytes());
+    let line = Line::start(on_disk).await;
+    for _ in 0..3 {
+        let (status, problem) = api(&line, "POST", "/api/v1/push", to_other).await;
+        let told = problem["detail"].as_str().unwrap();
+        assert!(status == 503 && told.contains("checksum"), "{problem}");
+    }
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({"user:6":[epoch,0,0]})).await;
+    assert_eq!(push_of(&mut phone).await, (1, json!("first")));
+    let gap: Value = serde_json::from_str(&phone.hear().await).unwrap();
+    assert_eq!(gap["gap"], json!(["user:6", epoch, 2, 2, "retention"]));
+    assert_eq!(push_of(&mut phone).await, (3, json!("last")));
+    send(&line, "live").await;
+    assert_eq!(push_of(&mut phone).await, (4, json!("live")));
+}
+
+#[derive(Debug, Default)]
+struct Clumsy(Heard);
+
+impl Hooks for Clumsy {
+    fn undelivered(&self, undelivered: &Undelivered) {
+        self.0.undelivered(undelivered);
+        assert_ne!(&*undelivered.push, "one", "this one panics");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_is_told_the_next() {
+    let heard = Arc::new(Clumsy::default());
+    let line = Line::start_with(|_| {}, heard.clone()).await;
+    for id in ["one", "two"] {
+        let push = json!({"to":"user:7","event":"chat1","msg":id,"id":id,"undelivered":1});
+        api(&line, "POST", "/api/v1/push", &push.to_string()).await;
+    }
+    for _ in 0..100 {
+        if heard.0.0.lock().unwrap().len() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let told = heard.0.0.lock().unwrap().clone();
+    let told: Vec<&str> = told.iter().map(|told| &*told.push).collect();
+    assert_eq!(told, ["one", "two"], "each once");
+}
+
+#[tokio::test]
 async fn refusals_of_the_api_are_problems() {
     let line = Line::start(|_| {}).await;
     for (method, path, body, status) in [
@@ -429,4 +534,44 @@ async fn refusals_of_the_api_are_problems() {
         403,
         "the door of the classic push, and no wider"
     );
+}
+
+#[tokio::test]
+async fn what_is_pushed_once_a_new_device_is_told_that_it_is_logged_in_reaches_it() {
+    let line = Line::start(|_| {}).await;
+    let mut devices = Vec::new();
+    for round in 1..=40 {
+        let mut device = line.device().await;
+        let token = classic_token("6", "K");
+        let data =
+            json!({"u":"user:6","token":token,"$hl":{"v":1,"device":format!("new-{round}")}});
+        device
+            .say(&json!({"event":"login","uuid":1,"data":data}).to_string())
+            .await;
+        let answer = device.hear().await;
+        // At once: not even its position has been read.
+        send(&line, round).await;
+        assert!(answer.contains("window"), "{answer}");
+        position(&serde_json::from_str(&device.hear().await).unwrap());
+        assert_eq!(push_of(&mut device).await, (round, json!(round)));
+        devices.push(device);
+    }
+}
+
+#[tokio::test]
+async fn receipts_say_whose_app_is_hidden() {
+    let line = Line::start(|_| {}).await;
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({})).await;
+    for (say, parked) in [("park", true), ("show", false)] {
+        phone.say(&format!(r#"{{"event":"$hl:{say}"}}"#)).await;
+        // What was said before is heard before.
+        phone
+            .say(r#"{"event":"ping","data":{},"uuid":"after"}"#)
+            .await;
+        assert!(phone.hear().await.contains("after"));
+        let receipt = send(&line, say).await;
+        push_of(&mut phone).await;
+        assert_eq!(receipt["recipients"][0]["devices"][0]["parked"], parked);
+    }
 }

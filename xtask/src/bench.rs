@@ -20,7 +20,7 @@ pub struct BenchArgs {
     /// Small numbers, three minutes at the most.
     #[arg(long)]
     pub quick: bool,
-    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, micro, client; as often as wanted. Sections of
+    /// One of memory, connect, fanout, ping, devices, users, flood, frozen, durable, micro, client; as often as wanted. Sections of
     /// the results that were not asked for stay as they are.
     #[arg(long)]
     pub only: Vec<String>,

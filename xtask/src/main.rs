@@ -4,6 +4,7 @@
 
 mod autobahn;
 mod bench;
+mod chaos;
 mod cost;
 mod demo;
 mod fuzz;
@@ -48,6 +49,8 @@ enum Chore {
     Bench(bench::BenchArgs),
     /// Play seeds of the simulation: clients and a server on one fake clock, over a bad network, before an oracle.
     Simulate(simulate::SimulateArgs),
+    /// Treat real clients' lines badly for a while, and look whether anything is lost: for the night.
+    Chaos(chaos::ChaosArgs),
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::FuzzArgs),
 }
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo(args) => demo::run_demo(&args),
         Chore::Bench(args) => bench::measure(&args),
         Chore::Simulate(args) => simulate::play(&args),
+        Chore::Chaos(args) => chaos::run_chaos(&args),
         Chore::Fuzz(args) => fuzz::run_all(&args),
     }
 }

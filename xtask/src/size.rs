@@ -27,6 +27,12 @@ pub fn run() -> Result<()> {
     )?)?;
     let module = measure(&package().join("heartline.wasm"))?;
     let fallback = measure(&package().join("heartline_wasm2js.js"))?;
+    let durable = measure(&bundle(
+        &scratch,
+        "durable",
+        DURABLE,
+        &["--external:*/heartline_wasm2js.js"],
+    )?)?;
     let mut rows = vec![
         Row::new(
             "heartline: shim + glue + wasm",
@@ -34,6 +40,11 @@ pub fn run() -> Result<()> {
             Some(MODERN_BUDGET),
         ),
         Row::new("— shim + glue (every platform's adapter)", shim, None),
+        Row::new(
+            "— durable streams in the shim, for apps that ask for them",
+            durable.minus(shim),
+            None,
+        ),
         Row::new("— wasm module", module, None),
         Row::new(
             "heartline: wasm2js module, loaded instead of the wasm",
@@ -98,6 +109,15 @@ impl Row {
 }
 
 impl Size {
+    /// What one bundle adds to another.
+    fn minus(self, other: Self) -> Self {
+        Self {
+            raw: self.raw.saturating_sub(other.raw),
+            gzip: self.gzip.saturating_sub(other.gzip),
+            brotli: self.brotli.saturating_sub(other.brotli),
+        }
+    }
+
     /// Two files are compressed one by one, as they are downloaded.
     fn plus(self, other: Self) -> Self {
         Self {
@@ -180,6 +200,7 @@ const FALLBACK_BUDGET: u64 = 12 * 1024;
 
 /// What an app's bundler finds in the package.
 const OURS: &str = "export { createHeartline } from '../dist/esm/index.js'";
+const DURABLE: &str = "export { createHeartline, durable } from '../dist/esm/index.js'";
 const PEERS: [(&str, &str); 2] = [
     ("socket.io-client", "export { io } from 'socket.io-client'"),
     (

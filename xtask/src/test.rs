@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::demo::{self, DemoArgs};
 use crate::run::{cargo, program, run, run_watching, say, target_dir};
-use crate::{autobahn, cost, needs, npm, simulate, size, wasm};
+use crate::{autobahn, chaos, cost, needs, npm, simulate, size, wasm};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -230,7 +230,8 @@ fn browser_e2e(counts: &mut Counts) -> Result<()> {
     counts.watch(
         program("npm", "e2e/browser")
             .arg("test")
-            .env("HEARTLINE_SERVER_BIN", binary),
+            .env("HEARTLINE_SERVER_BIN", binary)
+            .env("HEARTLINE_LISTENER_BIN", chaos::listener_binary()?),
     )
 }
 

@@ -12,11 +12,19 @@ fn dependencies_point_along_the_data_path_only() {
         ("heartline-client-core", &["heartline-protocol"]),
         (
             "heartline-client-native",
-            &["heartline-client-core", "heartline-protocol"],
+            &[
+                "heartline-client-core",
+                "heartline-protocol",
+                "heartline-trace",
+            ],
         ),
         ("heartline-client-wasm", &["heartline-client-core"]),
-        ("heartline-server", &["heartline-protocol"]),
+        (
+            "heartline-server",
+            &["heartline-protocol", "heartline-trace"],
+        ),
         ("heartline-bench", &["heartline-protocol"]),
+        ("heartline-trace", &["heartline-client-core"]),
         (
             "heartline-bot",
             &["heartline-client-native", "heartline-protocol"],

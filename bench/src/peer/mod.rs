@@ -191,9 +191,10 @@ fn filler(bytes: usize) -> String {
 }
 
 /// The classic login of `user:N`, as ours and the Node and Python peers understand it.
-fn classic_login(user: u32) -> String {
+pub fn classic_login(user: u32) -> String {
     let token = heartline_protocol::classic_token(&user.to_string(), KEY);
     format!(r#"{{"u":"user:{user}","token":"{token}"}}"#)
 }
 
-const KEY: &str = "bench";
+/// The key of the role of all users.
+pub const KEY: &str = "bench";

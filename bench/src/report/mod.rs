@@ -2,6 +2,7 @@
 //! that a run of one leaves the others, and the sections of other chores, as they are.
 
 mod conditions;
+mod durable;
 mod figures;
 mod sections;
 mod svg;

@@ -418,7 +418,7 @@ impl Report {
         }
     }
 
-    fn goal(&mut self, goal: &str, held: bool, measured: &str) {
+    pub(super) fn goal(&mut self, goal: &str, held: bool, measured: &str) {
         let verdict = if held { "held" } else { "**missed**" };
         self.line(&format!("\nGoal, {goal}: {verdict}: {measured}."));
     }

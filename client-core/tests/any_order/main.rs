@@ -6,7 +6,8 @@ mod operations;
 mod oracle;
 mod streams;
 
-use heartline_client_core::{Backoff, Config};
+use heartline_client_core::{Backoff, Config, Millis};
+use heartline_trace::{Outcome, Recorder, Trace};
 use operations::{Latest, Op, Which, any_ops};
 use oracle::World;
 use proptest::prelude::*;
@@ -108,6 +109,24 @@ proptest! {
     #[test]
     fn the_line_recovers_by_itself(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {
         recover(seed, &ops, honest::Recovery { old_line_lives, app_helps: false });
+    }
+
+    #[test]
+    fn what_was_recorded_is_lived_again(seed: u32, ops in any_ops(1..100)) {
+        let (config, seed) = (cramped(), u64::from(seed));
+        let mut world = World::new(config.clone(), seed);
+        world.recorder = Some(Recorder::new(usize::MAX, &config, seed, Millis(world.now)));
+        for op in &ops {
+            // A trace has the low half of the clock, and a listener's id is not said but answered there.
+            let foreign = matches!(op, Op::ClockSays(_) | Op::ListenOutOfTurn);
+            world.play(if foreign { &Op::Ring } else { op });
+        }
+        world.destroy();
+        let trace = world.recorder.take().map(|recorder| recorder.trace().to_json());
+        let trace = Trace::parse(&trace.unwrap_or_default()).expect("a trace");
+        let replayed = trace.lives[0].replay();
+        prop_assert_eq!(replayed.outcome, Outcome::Identical);
+        prop_assert_eq!(replayed.calls, trace.lives[0].calls.len());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::operations::{Latest, NAMES, Op, PATTERNS, Way, Which};
 use crate::streams::Streams;
 use heartline_client_core::*;
+use heartline_trace::Recorder;
 
 /// What truly became of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct World {
     app_orders: bool,
     latest_login: Option<RequestId>,
     log: Vec<Output>,
+    /// Where this life is written down.
+    pub recorder: Option<Recorder>,
     /// The outputs of the latest input.
     pub fresh: Vec<Output>,
 }
@@ -93,6 +96,7 @@ impl World {
             app_orders: false,
             latest_login: None,
             log: Vec::new(),
+            recorder: None,
             fresh: Vec::new(),
         }
     }
@@ -457,6 +461,9 @@ impl World {
         };
         if way != Way::Named {
             assert_eq!(event, self.twin.intern(name));
+            if let Some(recorder) = &mut self.recorder {
+                recorder.interned(name, event);
+            }
         }
         match event {
             Some(event) if way == Way::Quick => self.push_quickly(on, event),
@@ -491,6 +498,9 @@ impl World {
             "asked twice, it changed its mind"
         );
         assert_eq!(hearers.is_some(), open);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.pushed(epoch, event, hearers.as_deref());
+        }
         let Some(hearers) = hearers else {
             return self.frame(on, |body| Incoming::Push { event, body });
         };
@@ -564,7 +574,11 @@ impl World {
 
     fn try_feed(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
         self.app_orders = matches!(input, Input::Start | Input::Identity { .. });
-        let result = self.client.handle(Millis(self.now), input);
+        let now = Millis(self.now);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(now, &input);
+        }
+        let result = self.client.handle(now, input);
         assert_eq!(self.twin.handle(Millis(self.now), input), result);
         if result.is_ok() {
             self.unanswered.extend(payload_of(input));
@@ -573,7 +587,17 @@ impl World {
         while let Some(output) = self.client.poll_output() {
             self.fresh.push(output);
             self.log.push(output);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.output(now, output);
+            }
             self.watch(output);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let listener = match input {
+                Input::Listen { listener, .. } => Some(listener.0),
+                _ => None,
+            };
+            recorder.answer(&self.client, now, result.map(|()| listener));
         }
         assert!(
             result.is_ok() || self.fresh.is_empty(),

@@ -53,7 +53,7 @@ impl Shared {
                 let push = Push::new(&event, whole);
                 self.with(|state| {
                     let body = state.payloads.insert(Payload::Push(push));
-                    match state.core.intern(&event) {
+                    match state.intern(&event) {
                         Some(event) => state.frame(epoch, Incoming::Push { event, body }),
                         None => state.frame(
                             epoch,

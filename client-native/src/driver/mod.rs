@@ -20,9 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use heartline_client_core::{
-    self as core, ApiMisuse, Config, Epoch, Input, ListenerId, Millis, Phase, RequestId,
+    self as core, ApiMisuse, Config, Epoch, EventId, Input, ListenerId, Millis, Phase, RequestId,
     SendOutcome, StreamId,
 };
+use heartline_trace::{Recorder, Trace};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,7 @@ pub(crate) struct State {
     pub(crate) consumers: HashMap<u64, ConsumerLine>,
     last_consumer: u64,
     durable: Option<Durable>,
+    recorder: Option<Recorder>,
     /// The gap whose turn comes next.
     gap: Option<Gap>,
     pub(crate) provider: Option<CredentialsProvider>,
@@ -101,13 +103,14 @@ impl Shared {
         endpoint: Endpoint,
         config: Config,
         provider: Option<CredentialsProvider>,
-        durable: Option<Durable>,
-        (prefix, seed): (Prefix, u64),
+        (durable, record): (Option<Durable>, Option<usize>),
+        (prefix, seed): (Prefix, u32),
         runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         let origin = Instant::now();
         let provider_timeout = Duration::from_millis(config.login_timeout_ms.into());
-        let core = core::Client::new(config, seed, Millis(0));
+        let recorder = record.map(|bound| Recorder::new(bound, &config, seed.into(), Millis(0)));
+        let core = core::Client::new(config, seed.into(), Millis(0));
         let shared = Arc::new_cyclic(|me| Self {
             state: Mutex::new(State {
                 phases: watch::Sender::new(core.phase()),
@@ -118,6 +121,7 @@ impl Shared {
                 consumers: HashMap::new(),
                 last_consumer: 0,
                 durable,
+                recorder,
                 gap: None,
                 provider,
                 login: None,
@@ -218,19 +222,51 @@ impl Shared {
 impl State {
     /// Feeds one input and carries out what follows from it.
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
-        self.core.handle(self.now(), input)?;
+        self.feed(input)?;
         loop {
-            while let Some(output) = self.core.poll_output() {
-                self.carry_out(output);
-            }
             // Ends: each failure settles a request or ends the line, and a line that ended sends no more.
             let Some((epoch, id)) = self.failed.pop_front() else {
                 return Ok(());
             };
             let outcome = SendOutcome::NotSent;
-            self.core
-                .handle(self.now(), Input::SendFailed { epoch, id, outcome })?;
+            self.feed(Input::SendFailed { epoch, id, outcome })?;
         }
+    }
+
+    fn feed(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
+        let now = self.now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(now, &input);
+        }
+        let outcome = self.core.handle(now, input);
+        while let Some(output) = self.core.poll_output() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.output(now, output);
+            }
+            self.carry_out(output);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let listener = match input {
+                Input::Listen { listener, .. } => Some(listener.0),
+                _ => None,
+            };
+            recorder.answer(&self.core, now, outcome.map(|()| listener));
+        }
+        outcome
+    }
+
+    /// The number of an event's name, where the core has room for it.
+    fn intern(&mut self, name: &str) -> Option<EventId> {
+        let event = self.core.intern(name);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.interned(name, event);
+        }
+        event
+    }
+
+    /// What was recorded, if anything is.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.recorder.as_ref().map(Recorder::trace)
     }
 
     pub(crate) fn phases(&self) -> watch::Receiver<Phase> {

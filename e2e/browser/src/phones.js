@@ -29,6 +29,18 @@ export class Phones {
     return phone
   }
 
+  /** The page of a phone is closed without a word, and opened again: its storage is as it was. */
+  async reopen({ page }, url) {
+    const context = page.context()
+    await page.close()
+    const next = await context.newPage()
+    next.setDefaultTimeout(APPEARS_WITHIN_MS)
+    const phone = new Phone(next)
+    next.on('pageerror', (error) => phone.problems.push(String(error)))
+    await next.goto(url)
+    return phone
+  }
+
   async stop() {
     await this.browser.close()
   }

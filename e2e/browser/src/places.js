@@ -30,6 +30,15 @@ export function serverBinary() {
   return path.resolve(binary)
 }
 
+/** The example that listens with the native client. */
+export function listenerBinary() {
+  const binary = process.env.HEARTLINE_LISTENER_BIN
+  if (!binary || !existsSync(binary)) {
+    throw new Error('HEARTLINE_LISTENER_BIN must name the listener: cargo build -p heartline-bot --bin heartline-listener, or run cargo xtask test')
+  }
+  return path.resolve(binary)
+}
+
 /** Chromium: CHROMIUM_BIN, or where the distributions put it. */
 export function chromiumBinary() {
   const places = [process.env.CHROMIUM_BIN, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']

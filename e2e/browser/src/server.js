@@ -43,7 +43,8 @@ export class HeartlineServer {
   /** Starts the process, on the same port as before. */
   async up() {
     const keys = ['--role-key', `user=${USER_KEY}`, '--role-key', `xxx=${USER_KEY}`]
-    this.child = start(serverBinary(), ['serve', '--listen', `127.0.0.1:${this.port}`, ...keys, '--memory', ...this.options])
+    const memory = this.options.includes('--store-path') ? [] : ['--memory']
+    this.child = start(serverBinary(), ['serve', '--listen', `127.0.0.1:${this.port}`, ...keys, ...memory, ...this.options])
     const keep = (text) => (this.output = (this.output + text).slice(-20_000))
     this.child.stdout.on('data', keep)
     this.child.stderr.on('data', keep)

@@ -22,11 +22,12 @@ for (const wasm of [true, false]) {
     let server
     let backend
     let program
+    let storage
 
     before(async () => {
-      server = await HeartlineServer.start()
+      server = await HeartlineServer.start(['--durable-event', 'chat*'])
       backend = await Backend.start(server, BUILDS.mp)
-      const storage = { 'heartline-demo-settings': { server: server.ws, api: backend.url } }
+      storage = { 'heartline-demo-settings': { server: server.ws, api: backend.url } }
       program = MiniProgram.launch({ folder: BUILDS.mp, wasm, timerPromise: !wasm, storage })
     })
 
@@ -107,6 +108,20 @@ for (const wasm of [true, false]) {
       program.runtime.network(true)
       await sees('已上线')
       dialledAtOnce(came)
+    })
+
+    test('the app is killed, and opened again: what came meanwhile is there, and nothing twice', async () => {
+      await server.push('chat1', user, '关闭之前')
+      await sees('关闭之前')
+      program.stop()
+      for (const text of ['关闭时一', '关闭时二']) assert.equal(await server.push('chat1', user, text), 'ok')
+      program = MiniProgram.launch({ folder: BUILDS.mp, wasm, timerPromise: !wasm, storage })
+      await sees('已上线')
+      program.pages.navigateTo('/pages/chat/chat?room=1')
+      await sees('关闭时二')
+      const text = program.pages.text()
+      assert.ok(text.indexOf('关闭时一') < text.indexOf('关闭时二'))
+      assert.ok(!text.includes('关闭之前'), 'what was handled does not come again')
     })
 
     test('one socket at the end, nothing thrown, and the core that this platform can have', async () => {

@@ -15,6 +15,12 @@ export function onListChanged(user, msg) {
   return refreshRooms(user)
 }
 
+/** Some pushes will never come: too old, or the server began anew. What can be fetched is fetched. */
+export function onGap(user, { from, to }) {
+  onNotice({ text: to >= from ? `有 ${to - from + 1} 条消息已过期` : '服务器的消息记录已重新开始' })
+  return refreshRooms(user)
+}
+
 /** Fetches the list of rooms. */
 export async function refreshRooms(user) {
   const rooms = await fetchRooms(user)

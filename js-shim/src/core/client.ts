@@ -12,6 +12,7 @@ import { createMachine, type MachineOwner } from './machine'
 import { createNewsroom } from './news'
 import type { ClientOptions, ClientState, Credentials, HeartlineClient } from './options'
 import { createRequests } from './requests'
+import type { Streams } from './streams'
 
 /** A core that traps is replaced after this long, twice as long each time, and given up after so many times. */
 const RESTART_MS = 1000
@@ -19,15 +20,18 @@ const MAX_RESTARTS = 6
 
 export function createClient(options: ClientOptions): HeartlineClient {
   const { host } = options
-  const { listen, tell, report, log } = createNewsroom(options)
+  const newsroom = createNewsroom(options)
+  const { listen, tell, report, log } = newsroom
   const hearer: MachineOwner['hearer'] = (id) => listeners.find(id)
-  const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) })
+  const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) }, options.recorder)
   const { feed, hold } = machine
   const listeners = createListeners(machine)
   const requests = createRequests(machine)
-  const exchange = createExchange(host, machine)
+  const exchange = createExchange(host, machine, () => streams)
   const { take } = exchange
   const link = createLink(host, machine, exchange.taker, log)
+  const streams: Streams | undefined =
+    options.durable && options.durable(Object.assign({ host, machine, exchange, link, hearer, remove: listeners.remove }, newsroom))
 
   let phase: PhaseCode = PhaseCode.IDLE
   let state: ClientState = { phase: 'idle' }
@@ -81,6 +85,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
     log(`core ${name}`)
     hold(() => {
       listeners.tellAll(report)
+      if (streams) streams.ready()
       // A core that follows one that failed is told where we were; the first is told by the backlog.
       said.forEach((is, kind) => feed(kind, is))
       if (started) feed(In.START)
@@ -95,6 +100,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
     log(`core failed ${error}`)
     link.close(1000)
     exchange.reset()
+    if (streams) streams.reset()
     requests.abandon('the core failed')
     if (final) over = true
     setState(
@@ -182,7 +188,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
       case Out.PING:
         return send(a, b, 'ping')
       case Out.LOGIN:
-        return send(a, b, 'login', JSON.stringify({ u: login!.u, token: login!.token }))
+        return send(a, b, 'login', JSON.stringify({ u: login!.u, token: login!.token, $hl: streams && streams.extension() }))
       case Out.CREDENTIALS:
         return askCredentials(b)
       case Out.OPEN:
@@ -201,6 +207,8 @@ export function createClient(options: ClientOptions): HeartlineClient {
         return tell('disconnect', { reason: CLOSE[a], code: known(b) })
       case Out.OUTBOX_DROPPED:
         return tell('outboxDropped', { event: requests.eventOf(a), reason: UNSENT[b] })
+      default:
+        if (streams) streams.act(kind, a, b, c)
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * The numbers of the boundary, as `client-wasm/src/codes.rs` has them; a test compares the two files. What travels
+ * The numbers of the boundary, as `client-core/src/boundary/codes.rs` has them; a test compares the two files. What travels
  * with each number is told there.
  */
 
@@ -25,6 +25,12 @@ export const enum In {
   NETWORK = 18,
   VISIBILITY = 19,
   TIMEOUT = 20,
+  POSITION = 21,
+  HANDLED = 22,
+  ATTACHED = 23,
+  DURABLE = 24,
+  GAP = 25,
+  GAP_EPOCH = 26,
 }
 
 export const enum Out {
@@ -44,6 +50,15 @@ export const enum Out {
   DISCONNECTED = 13,
   OUTBOX_DROPPED = 14,
   HEARER = 15,
+  TURN = 16,
+  PERSIST = 17,
+  STAND = 18,
+  GAP = 19,
+  GAP_EPOCH = 20,
+  POISONED = 21,
+  ACK = 22,
+  PARK = 23,
+  SHOW = 24,
 }
 
 export const enum Fate {
@@ -99,6 +114,12 @@ export const OPTIONS = [
 ] as const
 
 export type OptionName = (typeof OPTIONS)[number]
+
+/** A place is the number of a stream, and from this bit on that of its epoch. */
+export const PLACE_SHIFT = 6
+
+/** Beside a request's size: it may be sent twice. */
+export const IDEMPOTENT = -0x80000000
 
 /** "Not known", "none". */
 export const NONE = -1

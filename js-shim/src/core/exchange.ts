@@ -2,12 +2,12 @@
  * The frames of one client: what comes in is fed to the core by numbers, what the core decides to send becomes text. Keeps
  * what the numbers stand for: payloads, event names, and the uuids' prefix.
  */
-import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 import type { Link } from './link'
 import type { Machine, Route } from './machine'
 import { uuidPrefix } from './prefix'
+import type { Streams } from './streams'
 import { encode, encodePong, type FrameTaker } from './wire'
 
 export interface Exchange {
@@ -16,6 +16,8 @@ export interface Exchange {
   /** `json`: the data. */
   send(link: Link, epoch: number, id: number, event: string, json: string | undefined): void
   pong(link: Link, epoch: number, ref: number): void
+  /** Keeps a payload, under a number. */
+  keep(value: unknown): number
   /** A payload that the core knows by number only. */
   payload(ref: number): any
   /** Hands a payload over and forgets it. */
@@ -26,7 +28,8 @@ export interface Exchange {
   count(): number
 }
 
-export function createExchange(host: Host, { feed, push, query, feedBy }: Machine): Exchange {
+/** `streams` is asked late: it is made of this room. */
+export function createExchange(host: Host, { feed, push, query, feedBy }: Machine, streams: () => Streams | undefined): Exchange {
   /** The payloads by number, from 1. A number is used again once its payload was taken. */
   const payloads: unknown[] = [undefined]
   const free: number[] = []
@@ -60,6 +63,10 @@ export function createExchange(host: Host, { feed, push, query, feedBy }: Machin
 
   const taker: FrameTaker = {
     push(epoch, event, message) {
+      if (message.$hl) {
+        const durable = streams()
+        if (durable && durable.stored(epoch, message)) return
+      }
       const route = routes.get(event) || newRoute(event)
       if (!route) {
         const body = keep(message)
@@ -75,6 +82,11 @@ export function createExchange(host: Host, { feed, push, query, feedBy }: Machin
       else feed(In.OTHER, epoch)
     },
     ping: (epoch, raw) => feed(In.PING, epoch, keep(raw)),
+    notice(epoch, body) {
+      const durable = streams()
+      if (durable) durable.notice(epoch, body)
+      else feed(In.OTHER, epoch)
+    },
     other: (epoch) => feed(In.OTHER, epoch),
   }
 
@@ -87,13 +99,14 @@ export function createExchange(host: Host, { feed, push, query, feedBy }: Machin
 
   return {
     taker,
+    keep,
     send(link, epoch, id, event, json) {
       link.send(epoch, encode(event, json, prefix + id), (fate) => {
         if (fate !== 'accepted') feed(In.SEND_FAILED, epoch, id, +(fate === 'unknown'))
       })
     },
     pong(link, epoch, ref) {
-      link.send(epoch, encodePong(take(ref) as string), nothing)
+      link.post(epoch, encodePong(take(ref) as string))
     },
     payload: (ref) => payloads[ref],
     take,

@@ -3,6 +3,7 @@
  * what becomes of the present one.
  */
 import type { ConnectOptions, Host, SendFate, Socket } from '../types'
+import { nothing } from '../socket/task'
 import { decodeUtf8 } from '../utf8'
 import { In, NONE } from './codes'
 import type { Machine } from './machine'
@@ -11,6 +12,8 @@ import { advice, decode, type FrameTaker } from './wire'
 export interface Link {
   open(epoch: number, url: () => string, options: ConnectOptions | undefined): void
   send(epoch: number, text: string, done: (fate: SendFate) => void): void
+  /** Sends what is never answered, and missed by nobody. */
+  post(epoch: number, text: string): void
   /** Ends the present attempt, dialled or not; or this one only, if it is the present one. */
   close(code: number, epoch?: number): void
 }
@@ -69,6 +72,11 @@ export function createLink(
     else made.close(1000, '')
   }
 
+  const send: Link['send'] = (epoch, text, done) => {
+    if (socket && current === epoch) socket.send(text, done)
+    else done('not-sent')
+  }
+
   return {
     open(epoch, url, options = {}) {
       close(1000)
@@ -91,10 +99,8 @@ export function createLink(
       }
       answer(true)
     },
-    send(epoch, text, done) {
-      if (socket && current === epoch) socket.send(text, done)
-      else done('not-sent')
-    },
+    post: (epoch, text) => send(epoch, text, nothing),
+    send,
     close,
   }
 }

@@ -7,6 +7,7 @@ import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'
 import type { Hearer } from './listeners'
+import type { Recorder } from './recorder'
 
 /** What the machine tells its client. */
 export interface MachineOwner {
@@ -49,6 +50,8 @@ export interface Machine {
   query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
   /** Feeds by another call of the core than `feed`, which answers alike. */
   feedBy(work: (core: Engine['core'], id: number, now: number) => number): void
+  /** The outputs of one call, which are not acted on: each a kind and its numbers. */
+  outputs(work: (core: Engine['core'], id: number, now: number) => void): number[][]
   /** Does `work` first and acts on the outputs afterwards. */
   hold(work: () => void): void
   /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
@@ -63,7 +66,7 @@ const SEEDS = 0x100000000
 /** Numbers per output in the queue. */
 const STRIDE = 4
 
-export function createMachine(host: Host, owner: MachineOwner): Machine {
+export function createMachine(host: Host, owner: MachineOwner, recorder?: Recorder): Machine {
   let engine: Engine | undefined
   /** The number of our client within its module. */
   let id = 0
@@ -81,10 +84,13 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
 
   const load: Machine['load'] = (source, options) => {
     const outputs: number[] = []
-    const emit = (_: number, kind: number, a: number, b: number, c: number) => void outputs.push(kind, a, b, c)
+    const emit = (_: number, kind: number, a: number, b: number, c: number) => {
+      outputs.push(kind, a, b, c)
+      if (recorder) recorder.emitted(kind, a, b, c)
+    }
     loadEngine(source, emit, host, owner.fallback).then((loaded) => {
       queue = outputs
-      engine = loaded
+      engine = recorder ? recorder.wrap(loaded) : loaded
       const made = query((core) => {
         id = core.create(Math.random() * SEEDS, host.now())
         options((key, value) => core.option(id, key, value))
@@ -159,6 +165,15 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
   const feedBy: Machine['feedBy'] = (work) => {
     query((core, id, now) => follow(now, work(core, id, now)))
     drain()
+  }
+
+  const outputs: Machine['outputs'] = (work) => {
+    const from = queue.length
+    query(work)
+    const found: number[][] = []
+    for (let at = from; at < queue.length; at += STRIDE) found.push(queue.slice(at, at + STRIDE))
+    queue.length = Math.min(from, queue.length)
+    return found
   }
 
   const hold: Machine['hold'] = (work) => {
@@ -237,6 +252,7 @@ export function createMachine(host: Host, owner: MachineOwner): Machine {
     push,
     query,
     feedBy,
+    outputs,
     hold,
     whenIdle(work) {
       if (!busy) return work()

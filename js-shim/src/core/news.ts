@@ -3,14 +3,16 @@ import type { ClientOptions, News } from './options'
 
 export interface Newsroom {
   /** Answers its own unsubscribe. */
-  listen<K extends keyof News>(kind: K, fn: (news: News[K]) => void): () => void
+  listen<K extends keyof News>(kind: K, fn: (news: News[K]) => unknown): () => void
+  /** Who listens to this. */
+  callbacks(kind: keyof News): Array<(news: any) => unknown>
   tell<K extends keyof News>(kind: K, news: News[K]): void
   report(error: unknown): void
   log(line: string): void
 }
 
 export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsroom {
-  const callbacks: { [kind: string]: Array<(news: any) => void> } = {}
+  const callbacks: { [kind: string]: Array<(news: any) => unknown> } = {}
 
   const report = (error: unknown) => {
     try {
@@ -22,7 +24,7 @@ export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsr
   }
 
   /** An app's callback: what it throws harms nobody. */
-  const guard = <T>(fn: (argument: T) => void, argument: T) => {
+  const guard = <T>(fn: (argument: T) => unknown, argument: T) => {
     try {
       fn(argument)
     } catch (error) {
@@ -42,6 +44,7 @@ export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsr
     tell(kind, news) {
       for (const fn of callbacks[kind] || []) guard(fn, news)
     },
+    callbacks: (kind) => callbacks[kind] || [],
     report,
     log(line) {
       if (debug) guard(typeof debug === 'function' ? debug : (text) => console.log(text), `heartline: ${line}`)

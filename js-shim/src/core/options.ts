@@ -1,5 +1,7 @@
 /** What an app tells the client, and what the client tells an app. Types only. */
 import type { ConnectOptions, Host } from '../types'
+import type { Recorder } from './recorder'
+import type { Durable } from './streams'
 import type { CLOSE, OptionName, WAITS } from './codes'
 
 export interface Credentials {
@@ -18,6 +20,10 @@ export interface ClientOptions extends Partial<Record<OptionName, number>> {
   credentials?: () => Maybe<Credentials> | Promise<Maybe<Credentials>>
   /** Where the module is: a path in the package (mini-programs), an address (H5) or its bytes. Else the JavaScript build. */
   wasm?: string | ArrayBuffer | Uint8Array | false
+  /** `durable()`: the server's stored pushes reach this device in order, each once, also across restarts of the app. */
+  durable?: Durable
+  /** `recorder()`: keeps what the core is told and decides, for a bug report that can be replayed. */
+  recorder?: Recorder
   connectOptions?: ConnectOptions
   /** The bounds of the delay between attempts. */
   reconnect?: { minMs?: number; maxMs?: number }
@@ -55,12 +61,17 @@ export interface RequestOptions {
   signal?: AbortSignalLike
   /** Keep it until the line is ready. A text: of those with the same text only the latest is kept. */
   queue?: boolean | string
+  /** Doing it twice is as good as once: it is sent again, with its id, if the line is lost before the reply. */
+  idempotent?: boolean
   /** Needs only an open socket, not a login. */
   beforeLogin?: boolean
 }
 
-/** A push: the whole message. */
-export type Listener = (message: any) => void
+/**
+ * A push: the whole message. Of a stored push the position moves once everything that was returned has resolved; after a throw or a
+ * rejection it comes again.
+ */
+export type Listener = (message: any) => unknown
 
 /** The news of the line itself. */
 export interface News {
@@ -70,6 +81,15 @@ export interface News {
   /** The reply's data. */
   loginRefused: any
   disconnect: { reason: CloseReason; code?: number }
+  /**
+   * Stored pushes that will never come, from and to included (`to` below `from`: of this epoch none). What the callback
+   * returns is waited for, as with a push.
+   */
+  gap: { stream: string; epoch: string; from: number; to: number; reason: 'retention' | 'epoch' }
+  /** The app failed five times with a stored push; the stream went on behind it. Without a message: with a gap. */
+  poisoned: { stream: string; offset: number; message?: any }
+  /** The storage failed: after a restart stored pushes may repeat. */
+  storage: { error: unknown }
   /** A queued request was dropped; its promise is rejected as well. */
   outboxDropped: { event: string; reason: string }
   /** The core failed. The client settles every promise and starts afresh, unless `final`. */
@@ -107,7 +127,7 @@ export interface HeartlineClient {
   /** `pattern` and `fn`: this callback there; `pattern`: all of it; neither: all. */
   off(pattern?: string, fn?: Listener): void
   /** News of the line itself. Answers its own unsubscribe. */
-  listen<K extends keyof News>(kind: K, fn: (news: News[K]) => void): () => void
+  listen<K extends keyof News>(kind: K, fn: (news: News[K]) => unknown): () => void
   /** Where the client stands, for a bug report. No secrets. */
   diagnostics(): Diagnostics
 }

@@ -1,5 +1,5 @@
 /** The promises of the app's requests. The core says once for each what has become of it. */
-import { Fate, In, UNSENT } from './codes'
+import { Fate, IDEMPOTENT, In, UNSENT } from './codes'
 import { HeartlineError, type ErrorCode } from './error'
 import type { Machine } from './machine'
 import type { RequestOptions } from './options'
@@ -9,6 +9,7 @@ interface Pending {
   /** The data as JSON, until it was sent. */
   json: string | undefined
   sent: boolean
+  again: boolean | undefined
   resolve(data: unknown): void
   fail(code: ErrorCode, sent: boolean, reason?: string, data?: unknown): void
 }
@@ -50,9 +51,9 @@ export function createRequests({ query, feed }: Machine): Requests {
       return 0
     }
     pending.set(id, entry)
-    const bytes = queue && entry.json ? entry.json.length * 3 : 0
+    const bytes = (queue || entry.again) && entry.json ? entry.json.length * 3 : 0
     const timeout = Math.min(Math.max(timeoutMs || 0, 0), 0x7fffffff)
-    feed(beforeLogin ? In.REQUEST_EARLY : In.REQUEST, id, timeout, bytes, keyOf(queue))
+    feed(beforeLogin ? In.REQUEST_EARLY : In.REQUEST, id, timeout, entry.again ? bytes | IDEMPOTENT : bytes, keyOf(queue))
     return id
   }
 
@@ -85,7 +86,7 @@ export function createRequests({ query, feed }: Machine): Requests {
         heed('addEventListener')
         run(() => {
           if (signal && signal.aborted) return abort()
-          id = ask({ event, json, sent: false, resolve: (value) => (heed('removeEventListener'), resolve(value)), fail }, options)
+          id = ask({ event, json, sent: false, again: options.idempotent, resolve: (value) => (heed('removeEventListener'), resolve(value)), fail }, options)
         })
       }),
     sending(id, send) {
@@ -93,7 +94,7 @@ export function createRequests({ query, feed }: Machine): Requests {
       if (!entry) return
       const { event, json } = entry
       entry.sent = true
-      entry.json = undefined
+      if (!entry.again) entry.json = undefined
       send(event, json)
     },
     eventOf(id) {

@@ -9,6 +9,8 @@ export interface FrameTaker {
   reply(epoch: number, uuid: unknown, ok: boolean, body: any): void
   /** `raw`: the uuid as it was written. */
   ping(epoch: number, raw: string): void
+  /** What the server says of a stream. */
+  notice(epoch: number, body: any): void
   /** What is not a frame of ours, and even no frame at all. */
   other(epoch: number): void
 }
@@ -32,7 +34,8 @@ export function decode(epoch: number, text: string, to: FrameTaker): void {
   } else if (type === 'ping') {
     if ('uuid' in body) to.ping(epoch, spelling(text, body.uuid))
     else to.other(epoch)
-  } else if (body && typeof body.event === 'string') to.push(epoch, body.event, body)
+  } else if (type === '$hl') to.notice(epoch, body)
+  else if (body && typeof body.event === 'string') to.push(epoch, body.event, body)
   else to.other(epoch)
 }
 

@@ -28,7 +28,9 @@ export type {
   News,
   RequestOptions,
 } from '../core/options'
+export { recorder, type Recorder, type RecorderOptions } from '../core/recorder'
+export { durable, type Durable, type DurableOptions } from '../core/streams'
 export { detectHost } from '../host/detect'
 export { myHost, qqHost, ttHost, uniHost, wxHost } from '../host/mini'
 export { webHost } from '../host/web'
-export type { ConnectOptions, Host, SendFate, Socket, SocketEvents } from '../types'
+export type { ConnectOptions, Host, PositionStorage, SendFate, Socket, SocketEvents } from '../types'

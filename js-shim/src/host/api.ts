@@ -17,5 +17,7 @@ export interface MiniApi {
   offAppShow?(listener?: Callback): void
   onAppHide?(listener: Callback): void
   offAppHide?(listener?: Callback): void
+  getStorageSync?(key: any): any
+  setStorageSync?(key: any, data?: any): void
   showToast?(options: any): unknown
 }

@@ -25,7 +25,15 @@ export function wxHost(api: MiniApi = wx): Host {
 
 /** Alipay without uni-app. */
 export function myHost(api: MiniApi = my): Host {
-  return miniHost('my', api)
+  const host = miniHost('my', api)
+  // Alipay's storage takes and gives objects.
+  if (api.getStorageSync && api.setStorageSync) {
+    host.storage = {
+      get: (key) => (api.getStorageSync!({ key }) || {}).data,
+      set: (key, data) => api.setStorageSync!({ key, data }),
+    }
+  }
+  return host
 }
 
 /** Douyin without uni-app. */
@@ -41,6 +49,9 @@ export function qqHost(api: MiniApi = qq): Host {
 function miniHost(name: string, api: MiniApi, quirks: TaskQuirks = {}): Host {
   const host = plainHost(name, (url, options, events) => dialTask(api, quirks, url, options, events))
   host.onVisibility = (listener) => watchVisibility(api, listener)
+  if (api.getStorageSync && api.setStorageSync) {
+    host.storage = { get: (key) => api.getStorageSync!(key), set: (key, data) => api.setStorageSync!(key, data) }
+  }
   if (api.getNetworkType) host.networkOnline = (answer) => askNetwork(api, answer)
   if (api.onNetworkStatusChange) host.onNetwork = (listener) => watchNetwork(api, listener)
   return host

@@ -12,6 +12,7 @@ interface EventSource {
 declare const WebSocket: WebSocketClass | undefined
 declare const document: (EventSource & { visibilityState?: string }) | undefined
 declare const window: EventSource | undefined
+declare const localStorage: { getItem(key: string): unknown; setItem(key: string, value: string): void } | undefined
 declare const navigator: { onLine?: boolean } | undefined
 
 /** `socketClass` is for hosts that have no WebSocket of their own, such as Node before 22 with the package `ws`. */
@@ -21,6 +22,8 @@ export function webHost(socketClass?: WebSocketClass): Host {
   const host = plainHost('web', (url, options, events) =>
     dialTask(webApi(socketClass || (typeof WebSocket === 'undefined' ? undefined : WebSocket)), {}, url, options, events),
   )
+  const storage = ownStorage()
+  if (storage) host.storage = { get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) }
   if (page && page.addEventListener) {
     // A hidden tab keeps its sockets, so a line lost there must come back there: only the return is told.
     host.onVisibility = (listener) =>
@@ -34,6 +37,15 @@ export function webHost(socketClass?: WebSocketClass): Host {
     }
   }
   return host
+}
+
+/** A page that may not even ask, such as a sandboxed frame's, has none. */
+function ownStorage() {
+  try {
+    return typeof localStorage === 'undefined' ? undefined : localStorage
+  } catch (_) {
+    return undefined
+  }
 }
 
 function listen(source: EventSource, type: string, listener: () => void): () => void {

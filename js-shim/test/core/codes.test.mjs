@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { shim } from './support/bundle.mjs'
 
-const rust = readFileSync(join(shim, '../client-wasm/src/codes.rs'), 'utf8')
+const rust = readFileSync(join(shim, '../client-core/src/boundary/codes.rs'), 'utf8')
 const script = readFileSync(join(shim, 'src/core/codes.ts'), 'utf8')
 
 /** Name to number of the constants with this prefix. */

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { core, wasmBytes } from './support/bundle.mjs'
 import { ScriptedHost, settle } from './support/host.mjs'
 
-const { createClient } = await core()
+const { createClient, recorder } = await core()
 
 /** Runs `work` with a record of every instance that is made meanwhile. */
 async function withInstances(work) {
@@ -131,3 +131,24 @@ test('destroyed while the core loads: everything settles, nothing is dialled', a
   line.off()
   assert.equal(host.timers.length, 0)
 })
+
+test('the trace of a core that trapped is kept beside that of the next', () =>
+  withInstances(async (instances) => {
+    const host = new ScriptedHost()
+    const box = recorder()
+    const line = createClient({ url: 'x', host, wasm: wasmBytes(), recorder: box, credentials: () => ({ u: 'user:1', token: 't' }) })
+    await line.loaded
+    line.start()
+    host.last.welcome()
+    damage(instances[0])
+    await line.request('x').catch(() => {})
+    await host.advance(1001)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    host.last.welcome()
+    const { lives } = JSON.parse(box.trace())
+    assert.equal(lives.length, 2)
+    const trapped = lives[0].calls.filter(([, , answer]) => answer === null)
+    assert.ok(trapped.length > 0, 'the call that trapped has no answer')
+    assert.ok(lives[1].calls.length > 5)
+    line.destroy()
+  }))

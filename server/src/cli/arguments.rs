@@ -37,6 +37,24 @@ pub(super) fn command() -> Command {
                 .arg(Arg::new("user").value_name("ROLE:ID").required(true).help("Whose token")),
         )
         .subcommand(push())
+        .subcommand(replay())
+}
+
+fn replay() -> Command {
+    Command::new("replay")
+        .about("Live a client's trace again, and say whether the same comes of it")
+        .arg(
+            Arg::new("trace")
+                .value_name("FILE")
+                .required(true)
+                .help("The trace, as a client's recorder gave it: JSON"),
+        )
+        .arg(
+            Arg::new("story")
+                .long("story")
+                .action(ArgAction::SetTrue)
+                .help("Print each call, and what came of it"),
+        )
 }
 
 /// What was given, for the loader.

@@ -1,4 +1,4 @@
-//! The command line: `serve` (also without a word), `token`, `push`, `check-config`.
+//! The command line: `serve` (also without a word), `token`, `push`, `replay`, `check-config`.
 //!
 //! Exit codes: 0 done, 1 it did not work, 2 it was asked wrongly.
 
@@ -6,6 +6,7 @@ mod arguments;
 mod check_config;
 mod open_files;
 mod push;
+mod replay;
 mod serve;
 mod tls;
 mod token;
@@ -22,6 +23,7 @@ pub fn run() -> ExitCode {
         Some(("serve", matches)) => serve::run(matches),
         Some(("token", matches)) => token::run(matches),
         Some(("push", matches)) => push::run(matches),
+        Some(("replay", matches)) => replay::run(matches),
         Some(("check-config", matches)) => check_config::run(matches),
         Some((other, _)) => unreachable!("clap knows no command {other}"),
     }

@@ -161,6 +161,7 @@ impl StoreConfig {
         });
         let options = Options {
             durability: self.durability,
+            boot: system_boot(),
             ..Options::new(retention, entropy)
         };
         Ok(Arc::new(match &self.path {
@@ -168,6 +169,14 @@ impl StoreConfig {
             Some(path) => EmbeddedStore::open(path, options)?,
         }))
     }
+}
+
+/// Tells one start of the operating system from another; `None` where the system does not say.
+fn system_boot() -> Option<u64> {
+    let uuid = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = uuid.chars().filter(char::is_ascii_hexdigit).collect();
+    let number = u128::from_str_radix(&digits, 16).ok()?;
+    Some((number >> 64) as u64 ^ number as u64)
 }
 
 /// When things happen. Milliseconds.

@@ -13,6 +13,7 @@ use crate::store::{Offset, Outcome, PageLimits, StoreError, Write};
 use bytes::Bytes;
 use heartline_protocol::{Position, User};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -94,17 +95,25 @@ pub(super) fn spawn(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
         .name("store-reader".into())
         .spawn(move || {
             while let Some((subject, ask)) = shared.questions.next() {
-                let result = match ask {
-                    Ask::Attach(position) => attach(&shared, &subject, position),
-                    Ask::Page(after, limits) => page(&shared, &subject, after, limits).map(Some),
-                };
-                match result {
-                    Ok(Some(answer)) => post(&shared, subject, answer),
-                    Ok(None) => {}
-                    Err(error) => fail(&shared, subject, &error),
+                // A panic would be a bug of ours; the others who ask must get their answers all the same.
+                let answered = catch_unwind(AssertUnwindSafe(|| answer(&shared, &subject, ask)));
+                if answered.is_err() {
+                    fail(&shared, subject, &"the answer panicked");
                 }
             }
         })
+}
+
+fn answer(shared: &Arc<Shared>, subject: &Subject, ask: Ask) {
+    let result = match ask {
+        Ask::Attach(position) => attach(shared, subject, position),
+        Ask::Page(after, limits) => page(shared, subject, after, limits).map(Some),
+    };
+    match result {
+        Ok(Some(answer)) => post(shared, subject.clone(), answer),
+        Ok(None) => {}
+        Err(error) => fail(shared, subject.clone(), &error),
+    }
 }
 
 fn post(shared: &Shared, subject: Subject, answer: Answer) {

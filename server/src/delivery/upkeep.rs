@@ -4,6 +4,7 @@
 use super::desk::Shared;
 use crate::store::{Deadline, StoreError, Write};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -54,30 +55,65 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
             let mut ticks = 0u64;
             while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
                 ticks += 1;
-                // A store that fails is not asked more often than retention asks it.
-                if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
-                    shared.write_acks();
-                }
-                if let Err(error) = tick(&shared, ticks) {
-                    tracing::error!(%error, "the upkeep of the store failed; it is tried again");
+                // A panic would be a bug of ours; what else there is to do goes on.
+                let done = catch_unwind(AssertUnwindSafe(|| {
+                    // A store that fails is not asked more often than retention asks it.
+                    if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
+                        shared.write_acks();
+                    }
+                    tick(&shared, ticks)
+                }));
+                match done {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "the upkeep of the store failed; it is tried again");
+                    }
+                    Err(_) => tracing::error!("the upkeep of the store panicked; it is tried again"),
                 }
             }
         })
 }
 
 fn tick(shared: &Shared, ticks: u64) -> Result<(), StoreError> {
+    // Each whatever becomes of the other.
+    let told = tell_due(shared);
+    if ticks.is_multiple_of(TRIM_TICKS) {
+        shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
+    }
+    told
+}
+
+fn tell_due(shared: &Shared) -> Result<(), StoreError> {
     // A little late, so that acknowledgements which came in time are written by then.
     let until_ms = shared.now_ms().saturating_sub(4 * TICK.as_millis() as u64);
     for deadline in shared.store.due(until_ms, DEADLINES)? {
-        carry_out(shared, &deadline)?;
-    }
-    if ticks.is_multiple_of(TRIM_TICKS) {
-        shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
+        match undelivered(shared, &deadline) {
+            Ok(None) => {}
+            Ok(Some(undelivered)) => {
+                // The hook is the application's: where it panics it was told all the same.
+                let hook = || shared.hooks.undelivered(&undelivered);
+                if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+                    tracing::error!(push = %deadline.push, "the hook for undelivered pushes panicked");
+                }
+            }
+            // Nobody will ever know more of it, and those behind it must not wait for it.
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(%error, push = %deadline.push, "a deadline is given up");
+            }
+            Err(error) => return Err(error),
+        }
+        let fired = Write::Fired {
+            push: deadline.push,
+            at_ms: deadline.at_ms,
+        };
+        // Where the store takes nothing more now, it is told again.
+        let _ = shared.submit(fired, |_| {});
     }
     Ok(())
 }
 
-fn carry_out(shared: &Shared, deadline: &Deadline) -> Result<(), StoreError> {
+/// Who has not acknowledged a push of which the deadline has come.
+fn undelivered(shared: &Shared, deadline: &Deadline) -> Result<Option<Undelivered>, StoreError> {
     let mut to = Vec::new();
     if let Some(push) = shared.store.push(&deadline.push)? {
         for (stream, _, offset) in push.places {
@@ -90,18 +126,6 @@ fn carry_out(shared: &Shared, deadline: &Deadline) -> Result<(), StoreError> {
             }
         }
     }
-    if !to.is_empty() {
-        let undelivered = Undelivered {
-            push: deadline.push.clone(),
-            to,
-        };
-        shared.hooks.undelivered(&undelivered);
-    }
-    let fired = Write::Fired {
-        push: deadline.push.clone(),
-        at_ms: deadline.at_ms,
-    };
-    // Where the store takes nothing more now, it is told again.
-    let _ = shared.submit(fired, |_| {});
-    Ok(())
+    let push = deadline.push.clone();
+    Ok((!to.is_empty()).then_some(Undelivered { push, to }))
 }

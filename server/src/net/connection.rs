@@ -97,8 +97,7 @@ impl Connection {
             None => (&self.socket).read(out),
             Some(tls) => {
                 let outcome = tls.read(&self.socket, out);
-                // What TLS itself has to say, such as the answer to a key update.
-                tls.flush(&self.socket)?;
+                tls.speak(&self.socket)?;
                 outcome
             }
         }

@@ -116,6 +116,11 @@ impl Conversation<'_> {
                     }
                 }
             }
+            Step::Parked(is_parked) => {
+                if let Some(reliable) = self.reliable {
+                    reliable.park(is_parked);
+                }
+            }
             Step::Login {
                 user,
                 uuid,
@@ -150,7 +155,7 @@ impl Conversation<'_> {
         self.world.hub.log_in(now, None, user)
     }
 
-    /// Answers a login, and attaches the device if it named itself.
+    /// Answers a login; attaches the device if it named itself, and then the answer comes with its position.
     fn accept(
         &mut self,
         uuid: Option<&RawValue>,
@@ -167,8 +172,8 @@ impl Conversation<'_> {
             }
             Some(Ok(extension)) => {
                 let text = encode_login_accepted(uuid, accepted.body, Ok(WINDOW_MESSAGES));
-                self.append(Opcode::Text, text.as_bytes());
-                let attached = Reliable::attach(&self.world.delivery, self.here, user, extension);
+                let attached =
+                    Reliable::attach(&self.world.delivery, self.here, user, extension, text);
                 *self.reliable = Some(attached);
             }
         }

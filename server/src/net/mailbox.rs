@@ -51,6 +51,8 @@ pub struct Seen {
     pub epoch: Epoch,
     /// Everything up to here is in its socket, or in the queue before it.
     pub sent: Offset,
+    /// Its app is hidden.
+    pub is_parked: bool,
 }
 
 /// A socket whose WebSocket handshake is done.

@@ -14,6 +14,11 @@ use heartline_protocol::{LoginExtension, User};
 pub(super) struct Reliable {
     at: ConnectionRef,
     subscription: Subscription,
+    /// The answer to the login, until it is known where the device begins: whoever hears that it is logged in must not miss what is
+    /// pushed from then on, also where this is its first login ever.
+    greeting: Option<String>,
+    /// Its app is hidden.
+    is_parked: bool,
 }
 
 impl Reliable {
@@ -23,9 +28,15 @@ impl Reliable {
         at: ConnectionRef,
         stream: User,
         extension: LoginExtension,
+        greeting: String,
     ) -> Box<Self> {
         let (subscription, ask) = Subscription::new(stream, extension, delivery.next_turn());
-        let reliable = Box::new(Self { at, subscription });
+        let reliable = Box::new(Self {
+            at,
+            subscription,
+            greeting: Some(greeting),
+            is_parked: false,
+        });
         delivery.ask(reliable.subject(), ask);
         reliable
     }
@@ -58,9 +69,10 @@ impl Reliable {
         }
     }
 
-    /// The store said where the device begins.
-    pub fn attached(&mut self, start: Start) {
+    /// The store said where the device begins. Answers what is to be said first.
+    pub fn attached(&mut self, start: Start) -> Option<String> {
         self.subscription.attached(start);
+        self.greeting.take()
     }
 
     /// A page has come; see [`Subscription::page`].
@@ -75,7 +87,13 @@ impl Reliable {
             device: (&**self.subscription.device()).into(),
             epoch: cursor.epoch(),
             sent: cursor.sent(),
+            is_parked: self.is_parked,
         })
+    }
+
+    /// The device's app is hidden, or seen again: told with receipts, so that a backend can choose another way to its user.
+    pub fn park(&mut self, is_parked: bool) {
+        self.is_parked = is_parked;
     }
 
     /// The stream has begun a new epoch: the device is told, and goes on there.

@@ -24,6 +24,7 @@ fn say(session: &mut Session, frame: &str) -> String {
         }
         Step::Ask { uuid, .. } => Reply::unknown_event(uuid),
         Step::Ack(acks) => return format!("ack {acks:?}"),
+        Step::Parked(is_parked) => return format!("parked {is_parked}"),
     };
     encode_respon(reply.uuid, reply.error, reply.body)
 }

@@ -2,6 +2,7 @@
 //! sync, not one of its own; alone it waits for nobody.
 
 use super::promise::{Outcome, Store, StoreError, Write, WriteError};
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,7 +44,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    writes: Vec<(Write, Done)>,
+    writes: VecDeque<(Write, Done)>,
     bytes: usize,
     has_ended: bool,
 }
@@ -56,6 +57,8 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 const BYTES_PER_STREAM: usize = 64;
 /// Writes in one commit.
 const BATCH: usize = 2_048;
+/// How often a batch is split to get round what is damaged; a few writes are found out, and a store that is nothing but damage is left.
+const SPLITS: u32 = 64;
 
 impl Committer {
     /// A committer for this store; `now_ms` says what time it is.
@@ -91,12 +94,13 @@ impl Committer {
             return Err(Overloaded);
         }
         waiting.bytes += bytes;
-        waiting.writes.push((write, done));
+        waiting.writes.push_back((write, done));
         self.queue.bell.notify_one();
         Ok(())
     }
 
-    /// Carries out what was accepted, and ends. Blocks for as long as that takes.
+    /// Carries out what was accepted, and ends. Blocks for as long as that takes, except on the committer's own thread: a `done` that ends the
+    /// committer, or drops its last owner, does not wait for itself.
     pub fn shutdown(&self) {
         self.queue.lock().has_ended = true;
         self.queue.bell.notify_one();
@@ -105,7 +109,9 @@ impl Committer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(thread) = thread {
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
             let _ = thread.join();
         }
     }
@@ -144,9 +150,12 @@ impl Queue {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let rest = waiting.writes.len().min(BATCH);
-        let rest = waiting.writes.split_off(rest);
-        let batch = std::mem::replace(&mut waiting.writes, rest);
+        let size_of_batch = waiting.writes.len().min(BATCH);
+        let batch: Vec<_> = waiting.writes.drain(..size_of_batch).collect();
+        if waiting.writes.is_empty() {
+            // A queue that was once long need not hold its room for ever.
+            waiting.writes.shrink_to(BATCH);
+        }
         waiting.bytes -= batch.iter().map(|(write, _)| size(write)).sum::<usize>();
         Some(batch)
     }
@@ -162,26 +171,41 @@ fn size(write: &Write) -> usize {
 
 fn write(store: &dyn Store, now_ms: u64, batch: Vec<(Write, Done)>) {
     let (writes, dones): (Vec<Write>, Vec<Done>) = batch.into_iter().unzip();
+    let results = commit(store, now_ms, &writes, &mut { SPLITS });
+    for (done, result) in dones.into_iter().zip(results) {
+        if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
+            tracing::error!("what follows from a write panicked");
+        }
+    }
+}
+
+/// Commits; where a write lies in what is damaged, those beside it are committed without it.
+fn commit(
+    store: &dyn Store,
+    now_ms: u64,
+    writes: &[Write],
+    splits: &mut u32,
+) -> Vec<Result<Outcome, SubmitError>> {
     // A panic in the store is a bug of ours; those who wait must hear of it all the same.
-    let committed = catch_unwind(AssertUnwindSafe(|| store.commit(now_ms, &writes)))
+    let committed = catch_unwind(AssertUnwindSafe(|| store.commit(now_ms, writes)))
         .unwrap_or_else(|_| Err(StoreError::Io("the store panicked".into())));
-    let results: Vec<Result<Outcome, SubmitError>> = match committed {
+    match committed {
         Ok(results) => results
             .into_iter()
             .map(|result| result.map_err(SubmitError::Write))
             .collect(),
-        Err(error) => {
-            tracing::error!(%error, writes = dones.len(), "a commit failed");
-            let error = Arc::new(error);
-            dones
-                .iter()
-                .map(|_| Err(SubmitError::Store(error.clone())))
-                .collect()
+        Err(StoreError::Damaged { .. }) if writes.len() > 1 && *splits > 0 => {
+            *splits -= 1;
+            let (first, second) = writes.split_at(writes.len() / 2);
+            let mut results = commit(store, now_ms, first, splits);
+            results.extend(commit(store, now_ms, second, splits));
+            results
         }
-    };
-    for (done, result) in dones.into_iter().zip(results) {
-        if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("what follows from a write panicked");
+        Err(error) => {
+            tracing::error!(%error, writes = writes.len(), "a commit failed");
+            let error = Arc::new(error);
+            let failed = || Err(SubmitError::Store(error.clone()));
+            writes.iter().map(|_| failed()).collect()
         }
     }
 }

@@ -75,7 +75,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Deadline>, StoreError>;
 
     /// Removes what is too old: expired messages, messages over the age of retention, old records of pushes, devices that were not
-    /// seen for [`Retention::DEVICE_MS`]. Looks at so many streams and records at the most, and goes on from there the next time.
+    /// seen for [`Retention::DEVICE_MS`]. Looks at so many streams and devices at the most (the last stream's whole), removes so many of each
+    /// kind, and goes on from there the next time. Where there is nothing to remove, nothing is written.
     ///
     /// # Errors
     /// When the store cannot be written; then nothing was removed.
@@ -139,7 +140,7 @@ pub struct Push {
     pub id: Box<str>,
     /// Tells it from another one under the same id.
     pub fingerprint: u64,
-    /// Its recipients, each once.
+    /// Its recipients, at most [`Push::MAX_STREAMS`]; one that is named once more has it once all the same.
     pub streams: Vec<Box<str>>,
     /// What a device gets, as a JSON object.
     pub body: Bytes,
@@ -156,6 +157,8 @@ impl Push {
     pub const MAX_ID_BYTES: usize = 128;
     /// The longest name of a stream or a device, in bytes: a user's role and id, and the colon.
     pub const MAX_NAME_BYTES: usize = 321;
+    /// The most recipients: as many as `limits.max_recipients` may allow.
+    pub const MAX_STREAMS: usize = 10_000_000;
 }
 
 /// What became of a write.
@@ -188,10 +191,13 @@ pub enum WriteError {
     /// An id, a key or a name is empty or too long.
     #[error("an id, a key or a name is empty or too long")]
     Name,
+    /// It has more recipients than a push may have.
+    #[error("a push has at most {} recipients: split it", Push::MAX_STREAMS)]
+    TooMany,
 }
 
 /// The store cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no room on the disk. It goes on by itself when there is.
     #[error(
@@ -215,7 +221,19 @@ pub enum StoreError {
         /// Ours.
         known: u64,
     },
-    /// The file is no store, or is damaged.
+    /// The folder holds what this version does not understand any more.
+    #[error(
+        "{path} was written in format {found} by a heartline-server before its first release, and this version reads {known}: delete it, or give this one a folder of its own"
+    )]
+    Older {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+    /// The file is no store, or what was asked for lies where it is damaged.
     #[error("{path} cannot be read as a store: {reason}")]
     Damaged {
         /// The file.
@@ -270,7 +288,7 @@ pub struct Page {
     pub epoch: Epoch,
     /// Its last push.
     pub head: Offset,
-    /// The last that retention has removed.
+    /// The last that retention has removed, or that is damaged: a gap before `entries`.
     pub trimmed: Offset,
     /// What is there, in order.
     pub entries: Vec<(Offset, Bytes)>,
@@ -327,8 +345,17 @@ impl Retention {
     pub const MAX_DEVICES: usize = 1_000;
 }
 
-/// Whether every name of a write may be one.
+/// Whether every name of a write may be one, and there are not too many.
 pub(super) fn check(write: &Write) -> Result<(), WriteError> {
+    check_within(write, Push::MAX_STREAMS)
+}
+
+fn check_within(write: &Write, max_streams: usize) -> Result<(), WriteError> {
+    if let Write::Push(push) = write
+        && push.streams.len() > max_streams
+    {
+        return Err(WriteError::TooMany);
+    }
     let is_name = |name: &str| (1..=Push::MAX_NAME_BYTES).contains(&name.len());
     let is_id = |id: &str| (1..=Push::MAX_ID_BYTES).contains(&id.len());
     let is_fine = match write {
@@ -343,4 +370,24 @@ pub(super) fn check(write: &Write) -> Result<(), WriteError> {
         Write::Fired { .. } => true,
     };
     is_fine.then_some(()).ok_or(WriteError::Name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_to_too_many_is_refused() {
+        let write = Write::Push(Push {
+            id: "a".into(),
+            fingerprint: 1,
+            streams: vec!["user:1".into(); 3],
+            body: "{}".into(),
+            ttl_ms: None,
+            collapse_key: None,
+            undelivered_ms: None,
+        });
+        assert_eq!(check_within(&write, 3), Ok(()));
+        assert_eq!(check_within(&write, 2), Err(WriteError::TooMany));
+    }
 }

@@ -28,6 +28,7 @@ impl Server {
         let connection = Connection {
             session: Session::new(self.now(stage), &self.timing),
             subscription: None,
+            greeting: None,
             has_read: false,
         };
         self.connections.insert(link, connection);
@@ -68,7 +69,7 @@ impl Server {
             Step::Ignored | Step::Oversized => {
                 stage.oracle.fail(format!("the server cannot read {text}"));
             }
-            Step::Silent => {}
+            Step::Silent | Step::Parked(_) => {}
             Step::Reply(reply) | Step::Alive(reply) => self.reply(stage, link, reply),
             Step::Ask { uuid, .. } => self.reply(stage, link, Reply::unknown_event(uuid)),
             Step::Ack(acks) => {
@@ -108,7 +109,9 @@ impl Server {
                 }
                 let body = Reply::login_accepted(uuid).body;
                 let text = encode_login_accepted(uuid, body, Ok(WINDOW_MESSAGES));
-                self.send(stage, link, text);
+                if let Some(connection) = self.connections.get_mut(&link) {
+                    connection.greeting = Some(text);
+                }
                 self.subscribe(stage, link, user, extension);
             }
         }

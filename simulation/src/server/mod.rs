@@ -67,6 +67,8 @@ enum Place {
 struct Connection {
     session: Session,
     subscription: Option<Subscription>,
+    /// The answer to the login, until it is known where the device begins: as `net/reliable` does.
+    greeting: Option<String>,
     /// A page was asked for before: what follows is not the first.
     has_read: bool,
 }

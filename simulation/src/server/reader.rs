@@ -121,13 +121,17 @@ impl Server {
         };
         let user = subscription.stream().clone();
         match answer {
-            Answer::Failed => return self.close(stage, link, CloseCode::InternalError, None),
+            Answer::Failed => {
+                stage.count("questions that failed");
+                return self.close(stage, link, CloseCode::InternalError, None);
+            }
             Answer::Attached(start, texts) => {
                 subscription.attached(start);
+                let greeting = connection.greeting.take();
                 if stage.is(Mutant::SubscribeAfterRead) {
                     self.register(link, &user);
                 }
-                for text in texts {
+                for text in greeting.into_iter().chain(texts) {
                     if !(stage.is(Mutant::GapUntold) && text.contains("\"retention\"")) {
                         self.send(stage, link, text);
                     }
@@ -136,6 +140,7 @@ impl Server {
             Answer::Page(facts, texts) => match subscription.page(&facts) {
                 Err(_) => return self.anew(stage, link),
                 Ok(missing) => {
+                    stage.count("pages");
                     if let Some(missing) = missing.filter(|_| !stage.is(Mutant::GapUntold)) {
                         let (from, to) = (missing.from.0, missing.to.0);
                         let (stream, reason) = (user.as_str(), GapReason::Retention);
@@ -169,7 +174,10 @@ impl Server {
                 continue;
             }
             match subscription.live(Epoch(epoch), Offset(offset), delivered.text.len()) {
-                Live::Send => self.send_stored(stage, link, delivered.text.clone()),
+                Live::Send => {
+                    stage.count("sent live");
+                    self.send_stored(stage, link, delivered.text.clone());
+                }
                 Live::Later | Live::Stale => {}
                 Live::Foreign => self.anew(stage, link),
             }

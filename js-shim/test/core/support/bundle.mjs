@@ -18,6 +18,8 @@ export * as codes from './src/core/codes'
 export { Machine } from './src/core/machine'
 export { loadEngine } from './src/load/index'
 export { decodeUtf8, encodeUtf8 } from './src/utf8'
+export { recorder } from './src/core/recorder'
+export { durable } from './src/core/streams'
 export { webHost } from './src/host/web'
 `
 

@@ -42,6 +42,7 @@ struct Recipient {
 struct Device {
     device: String,
     connected: bool,
+    parked: bool,
     written: bool,
     acked: bool,
 }
@@ -106,8 +107,9 @@ pub(super) async fn tell(
                     let acked = state.acked >= *offset;
                     Device {
                         connected: sent.is_some(),
+                        parked: sent.is_some_and(|(.., is_parked)| *is_parked),
                         written: acked
-                            || sent.is_some_and(|(of, sent)| of == epoch && sent >= offset),
+                            || sent.is_some_and(|(of, sent, _)| of == epoch && sent >= offset),
                         acked,
                         device: device.into(),
                     }
@@ -134,11 +136,11 @@ pub(super) async fn tell(
     Ok(answer(StatusCode::OK, "application/json", body))
 }
 
-/// How far the devices that are here have been written to, by stream and device.
+/// How far the devices that are here have been written to, and whether their apps are hidden, by stream and device.
 async fn written(
     site: &Site,
     places: &[(User, (Epoch, Offset))],
-) -> BTreeMap<(Box<str>, Box<str>), (Epoch, Offset)> {
+) -> BTreeMap<(Box<str>, Box<str>), (Epoch, Offset, bool)> {
     let (reply, mut seen) = tokio::sync::mpsc::unbounded_channel::<Seen>();
     let users: Vec<User> = places.iter().map(|(user, _)| user.clone()).collect();
     for (shard, targets) in site.world.hub.attached(&users) {
@@ -159,9 +161,10 @@ async fn written(
             device,
             epoch,
             sent,
+            is_parked,
         }) = seen.recv().await
         {
-            found.insert((stream, device), (epoch, sent));
+            found.insert((stream, device), (epoch, sent, is_parked));
         }
     };
     // A shard that does not answer in time leaves its devices out.

@@ -36,8 +36,9 @@ impl Shard {
                         .metrics
                         .note(Happening::Gap, "a device has missed what is gone");
                 }
-                reliable.attached(start);
-                frames[0] = Some(told);
+                let greeting = reliable.attached(start);
+                frames[0] = greeting.map(|text| frame::to_bytes(Opcode::Text, text.as_bytes()));
+                frames[1] = Some(told);
             }
             Answer::Page(facts, page) => {
                 match reliable.page(&facts) {

@@ -1,7 +1,11 @@
 //! Stories of the one thread that writes for all.
 
 use super::*;
-use crate::store::{EmbeddedStore, Offset, Options, Push, Retention};
+use crate::store::{
+    Deadline, DeviceState, EmbeddedStore, Offset, Options, Page, PageLimits, Push, PushRecord,
+    Retention, StreamState, Trimmed,
+};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -97,4 +101,189 @@ fn too_many_bytes_are_refused_at_once() {
     let refused = committer.submit(push("one more"), Box::new(|_| {}));
     assert_eq!(refused, Err(Overloaded));
     go.send(()).unwrap();
+}
+
+/// A store that does with each batch what it is told to.
+struct Scripted(fn(&[Write]) -> Committed);
+
+type Committed = Result<Vec<Result<Outcome, WriteError>>, StoreError>;
+
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+impl Store for Scripted {
+    fn commit(&self, _: u64, batch: &[Write]) -> Committed {
+        self.0(batch)
+    }
+    fn stream(&self, _: &str) -> Result<Option<StreamState>, StoreError> {
+        Ok(None)
+    }
+    fn device(&self, _: &str, _: &str) -> Result<Option<DeviceState>, StoreError> {
+        Ok(None)
+    }
+    fn devices(&self, _: &str, _: usize) -> Result<Vec<(Box<str>, DeviceState)>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn read(&self, _: &str, _: Offset, _: PageLimits, _: u64) -> Result<Option<Page>, StoreError> {
+        Ok(None)
+    }
+    fn push(&self, _: &str) -> Result<Option<PushRecord>, StoreError> {
+        Ok(None)
+    }
+    fn due(&self, _: u64, _: usize) -> Result<Vec<Deadline>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn trim(&self, _: u64, _: usize) -> Result<Trimmed, StoreError> {
+        Ok(Trimmed::default())
+    }
+}
+
+fn id(write: &Write) -> &str {
+    match write {
+        Write::Push(push) => &push.id,
+        _ => "",
+    }
+}
+
+/// What becomes of pushes of these ids that wait together.
+fn outcomes(store: Scripted, ids: &[&str]) -> Vec<String> {
+    let committer = Committer::start(Arc::new(store), || 1).unwrap();
+    let (go, gate) = mpsc::channel::<()>();
+    committer
+        .submit(push("first"), Box::new(move |_| gate.recv().unwrap()))
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let (told, heard) = mpsc::channel();
+    for name in ids {
+        let (write, told, name) = (push(name), told.clone(), (*name).to_owned());
+        let done = move |result: Result<Outcome, SubmitError>| {
+            let outcome = result.map_or_else(|error| error.to_string(), |_| "done".into());
+            told.send(format!("{name}: {outcome}")).unwrap();
+        };
+        committer.submit(write, Box::new(done)).unwrap();
+    }
+    go.send(()).unwrap();
+    committer.shutdown();
+    drop(told);
+    heard.iter().collect()
+}
+
+#[test]
+fn a_store_that_fails_is_told_to_each_and_the_next_are_carried_out() {
+    let failing = Scripted(|batch| {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        match CALLS.fetch_add(1, Relaxed) {
+            1 => Err(StoreError::Full),
+            2 => panic!("a bug"),
+            _ => Ok(batch.iter().map(|_| Ok(Outcome::Done)).collect()),
+        }
+    });
+    let committer = Committer::start(Arc::new(failing), || 1).unwrap();
+    let (told, heard) = mpsc::channel();
+    let outcome = |name: &str| {
+        let told = told.clone();
+        let done = move |result: Result<Outcome, SubmitError>| {
+            let _ = told.send(result.map_or_else(|error| error.to_string(), |_| "done".into()));
+        };
+        committer.submit(push(name), Box::new(done)).unwrap();
+        heard.recv_timeout(Duration::from_secs(10)).unwrap()
+    };
+    assert_eq!(outcome("a"), "done");
+    assert!(outcome("b").starts_with("the disk is full"));
+    assert_eq!(outcome("c"), "the disk failed: the store panicked");
+    assert_eq!(outcome("d"), "done");
+}
+
+#[test]
+fn what_is_damaged_fails_alone() {
+    let damaged = Scripted(|batch| match batch.iter().any(|write| id(write) == "bad") {
+        true => Err(StoreError::Damaged {
+            path: "it".into(),
+            reason: "rot".into(),
+        }),
+        false => Ok(batch.iter().map(|_| Ok(Outcome::Done)).collect()),
+    });
+    assert_eq!(
+        outcomes(damaged, &["a", "b", "bad", "c", "d"]),
+        [
+            "a: done",
+            "b: done",
+            "bad: it cannot be read as a store: rot",
+            "c: done",
+            "d: done"
+        ]
+    );
+}
+
+#[test]
+fn where_all_is_damaged_it_is_not_split_for_ever() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let damaged = Scripted(|batch| {
+        CALLS.fetch_add(1, Relaxed);
+        match id(&batch[0]) {
+            "first" => Ok(vec![Ok(Outcome::Done)]),
+            _ => Err(StoreError::Damaged {
+                path: "it".into(),
+                reason: "rot".into(),
+            }),
+        }
+    });
+    let all = outcomes(damaged, &["x"; BATCH]);
+    assert!(all.len() == BATCH && all.iter().all(|told| told.ends_with("rot")));
+    assert!(CALLS.load(Relaxed) <= 2 + 2 * SPLITS);
+}
+
+#[test]
+fn a_done_may_drop_the_last_owner() {
+    let committer = Arc::new(Committer::start(store(), || 1).unwrap());
+    let (told, heard) = mpsc::channel();
+    let (go, gate) = mpsc::channel::<()>();
+    let own = committer.clone();
+    let done = move |_| {
+        gate.recv().unwrap();
+        drop(own);
+        told.send(()).unwrap();
+    };
+    committer.submit(push("a"), Box::new(done)).unwrap();
+    let (late, heard_late) = mpsc::channel();
+    committer
+        .submit(
+            push("b"),
+            Box::new(move |result| late.send(offset(result)).unwrap()),
+        )
+        .unwrap();
+    drop(committer);
+    go.send(()).unwrap();
+    assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(()));
+    let after = heard_late.recv_timeout(Duration::from_secs(10));
+    assert_eq!(after, Ok(Offset(2)), "what was accepted is carried out");
+}
+
+#[test]
+fn a_long_queue_is_not_copied_with_each_batch() {
+    let queue = Queue::default();
+    let fill = 8 * BATCH;
+    for n in 0..fill {
+        queue
+            .lock()
+            .writes
+            .push_back((push(&n.to_string()), Box::new(|_| {})));
+    }
+    queue.lock().bytes = fill * size(&push("1"));
+    let capacity = queue.lock().writes.capacity();
+    for batch in 0..8 {
+        assert_eq!(
+            queue.lock().writes.capacity(),
+            capacity,
+            "it stays in place"
+        );
+        let next = queue.next().unwrap();
+        let first = (batch * BATCH).to_string();
+        assert_eq!((next.len(), id(&next[0].0)), (BATCH, &*first));
+    }
+    assert!(queue.lock().writes.capacity() < capacity);
+    assert_eq!(queue.lock().bytes, 0);
 }

@@ -1,11 +1,14 @@
 //! The promise, held against the store in memory, in a folder, and on a disk that crashes.
 
 use super::*;
-use crate::store::{Epoch, Push};
-use proptest::prelude::*;
-use std::collections::BTreeMap;
+use crate::store::{Durability, Epoch, Push, Retention};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+mod damage;
+mod disk;
+mod model;
+mod runs;
 
 const ALL: Retention = Retention {
     max_age_ms: u64::MAX,
@@ -215,6 +218,69 @@ fn a_device_begins_at_the_head_and_its_acknowledgements_only_grow() {
 }
 
 #[test]
+fn an_acknowledgement_of_nothing_known_makes_nothing() {
+    everywhere(ALL, |store| {
+        write(store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+        let epoch = store.stream("user:1").unwrap().unwrap().epoch;
+        for stream in ["user:1", "user:9"] {
+            let ack = Write::Ack {
+                stream: stream.into(),
+                device: "phone".into(),
+                epoch,
+                offset: Offset(1),
+            };
+            assert_eq!(write(store, 2, ack), Ok(Outcome::Done));
+            assert_eq!(store.devices(stream, 9).unwrap(), []);
+        }
+        assert_eq!(store.stream("user:9").unwrap(), None);
+        let (_, device) = register(store, "user:1", "phone", 3);
+        assert_eq!((device.since, device.acked), (Offset(1), Offset(1)));
+    });
+}
+
+#[test]
+fn when_the_offsets_are_used_up_a_new_epoch_begins() {
+    everywhere(ALL, |store| {
+        let (before, _) = register(store, "user:1", "phone", 1);
+        let mut keyed = push("a", &["user:1"], "{}");
+        keyed.collapse_key = Some("badge".into());
+        keyed.ttl_ms = Some(50);
+        write(store, 1, Write::Push(keyed.clone())).unwrap();
+        store
+            .engine
+            .write(|tables| tables.set_head("user:1", Offset(u32::MAX - 1)))
+            .unwrap();
+        let last = write(store, 2, Write::Push(push("b", &["user:1"], "{}")));
+        assert_eq!(offsets(&last), [u32::MAX]);
+        assert_eq!(read(store, 0, 9, 2), (vec![1, u32::MAX], u32::MAX));
+
+        keyed.id = "c".into();
+        let next = write(store, 3, Write::Push(keyed));
+        assert_eq!(offsets(&next), [1]);
+        let after = store.stream("user:1").unwrap().unwrap();
+        assert_ne!(after.epoch, before.epoch);
+        assert_eq!(
+            (after.head, after.messages, after.bytes, after.trimmed),
+            (Offset(1), 1, 2, Offset(0))
+        );
+        assert_eq!(read(store, 0, 9, 3), (vec![1], 1));
+        assert_eq!(
+            store.device("user:1", "phone").unwrap(),
+            None,
+            "it begins anew"
+        );
+        // What pointed at the former messages is gone with them.
+        assert_eq!(store.trim(51, 100).unwrap().messages, 0);
+        assert_eq!(store.trim(53, 100).unwrap().messages, 1);
+        let record = store.push("b").unwrap().unwrap();
+        assert_eq!(
+            (record.places[0].1, record.places[0].2),
+            (before.epoch, Offset(u32::MAX))
+        );
+    });
+}
+
+#[test]
 fn the_oldest_device_makes_room_at_the_bound() {
     let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
     let batch: Vec<_> = (0..Retention::MAX_DEVICES)
@@ -343,6 +409,71 @@ fn retention_goes_round_all_streams_with_little_work_each_time() {
 }
 
 #[test]
+fn where_there_is_nothing_to_remove_nothing_is_written() {
+    let disk = CrashDisk::default();
+    let short = Retention {
+        max_age_ms: 1_000,
+        ..ALL
+    };
+    let store = EmbeddedStore::on_crash_disk(disk.clone(), options(short)).unwrap();
+    let mut brief = push("a", &["user:1"], "{}");
+    brief.ttl_ms = Some(50);
+    write(&store, 100, Write::Push(brief)).unwrap();
+    write(&store, 100, Write::Push(push("b", &["user:1"], "{}"))).unwrap();
+    register(&store, "user:2", "phone", 100);
+    let calls = disk.calls();
+    assert_eq!(store.trim(149, 100).unwrap(), Trimmed::default());
+    assert_eq!(disk.calls(), calls);
+    assert_eq!(store.trim(150, 100).unwrap().messages, 1);
+    let calls = disk.calls();
+    assert_eq!(store.trim(1_100, 100).unwrap(), Trimmed::default());
+    assert_eq!(disk.calls(), calls);
+    let done = store.trim(1_101, 100).unwrap();
+    assert_eq!((done.messages, done.pushes), (1, 2));
+    let calls = disk.calls();
+    for now_ms in 1_102..1_110 {
+        store.trim(now_ms, 100).unwrap();
+    }
+    assert_eq!(disk.calls(), calls);
+}
+
+#[test]
+fn many_devices_are_looked_at_in_several_turns() {
+    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
+    for stream in 0..6 {
+        let devices = (0..10).map(|n| Write::Register {
+            stream: format!("user:{stream}").into(),
+            device: n.to_string().into(),
+        });
+        store.commit(5, &devices.collect::<Vec<_>>()).unwrap();
+    }
+    let later = 6 + Retention::DEVICE_MS;
+    // Two streams of ten devices each, and themselves; the third turn comes to the end.
+    let turns: Vec<u64> = (0..4)
+        .map(|_| store.trim(later, 20).unwrap().devices)
+        .collect();
+    assert_eq!(turns, [20, 20, 20, 0]);
+}
+
+#[test]
+fn a_stream_that_is_named_twice_has_the_push_once() {
+    everywhere(ALL, |store| {
+        let twice = push("a", &["user:1", "user:2", "user:1", "user:1"], "{}");
+        let one = write(store, 1, Write::Push(twice.clone()));
+        assert_eq!(offsets(&one), [1, 1, 1, 1]);
+        assert_eq!(read(store, 0, 9, 1), (vec![1], 1));
+        let again = write(store, 2, Write::Push(twice));
+        assert_eq!(offsets(&again), [1, 1, 1, 1]);
+        let next = write(
+            store,
+            3,
+            Write::Push(push("b", &["user:1", "user:2"], "{}")),
+        );
+        assert_eq!(offsets(&next), [2, 2]);
+    });
+}
+
+#[test]
 fn deadlines_come_in_their_order_and_stay_until_carried_out() {
     everywhere(ALL, |store| {
         for (id, after_ms) in [("late", 50), ("soon", 10)] {
@@ -389,149 +520,4 @@ fn a_folder_keeps_everything_and_is_one_process_only() {
         offsets(&write(&store, 2, Write::Push(push("b", &["user:1"], "{}")))),
         [2]
     );
-}
-
-#[test]
-fn what_is_newer_or_no_store_is_refused_with_a_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(folder.path(), options(ALL)).unwrap();
-    store.write(|tables| tables.set_format(FORMAT + 1)).unwrap();
-    drop(store);
-    let error = EmbeddedStore::open(folder.path(), options(ALL))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("format 2")
-            && error.contains("up to 1")
-            && error.contains("newer heartline-server"),
-        "{error}"
-    );
-
-    std::fs::write(folder.path().join(FILE), vec![7; 100_000]).unwrap();
-    let error = EmbeddedStore::open(folder.path(), options(ALL)).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-    std::fs::write(folder.path().join("file"), "").unwrap();
-    let error = EmbeddedStore::open(&folder.path().join("file"), options(ALL)).unwrap_err();
-    assert!(matches!(error, StoreError::Io(_)), "{error}");
-}
-
-#[test]
-fn a_full_disk_is_told_and_nothing_is_half_written_and_room_mends_it() {
-    let disk = CrashDisk::default();
-    let store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
-    write(&store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
-    disk.set_full(true);
-    // What is there may be written over, so the first few still find a place.
-    let large = "x".repeat(100_000);
-    let mut kept = 1;
-    let error = loop {
-        let batch = [
-            Write::Push(push(&format!("b{kept}"), &["user:1"], &large)),
-            Write::Push(push(&format!("c{kept}"), &["user:2"], &large)),
-        ];
-        match store.commit(2, &batch) {
-            Ok(_) => kept += 1,
-            Err(error) => break error,
-        }
-    };
-    assert!(matches!(error, StoreError::Full), "{error}");
-    let all = (1..=kept).collect::<Vec<_>>();
-    assert_eq!(
-        read(&store, 0, 999, 3),
-        (all, kept),
-        "it can be read, and nothing is half written"
-    );
-    assert_eq!(
-        store
-            .stream("user:2")
-            .unwrap()
-            .map_or(0, |stream| stream.head.0),
-        kept - 1
-    );
-    let again = store.commit(
-        3,
-        &[Write::Push(push("e", &["user:1"], &"x".repeat(1_000_000)))],
-    );
-    assert!(matches!(again, Err(StoreError::Full)), "{again:?}");
-    disk.set_full(false);
-    let next = write(
-        &store,
-        4,
-        Write::Push(push("d", &["user:1", "user:2"], &large)),
-    );
-    assert_eq!(offsets(&next), [kept + 1, kept]);
-}
-
-/// What a simple store would hold: by stream, the bodies by offset.
-type Model = BTreeMap<String, Vec<String>>;
-
-fn held(store: &EmbeddedStore, stream: &str) -> Vec<String> {
-    let limits = PageLimits {
-        messages: u32::MAX,
-        bytes: usize::MAX,
-    };
-    let Some(page) = store.read(stream, Offset(0), limits, 1).unwrap() else {
-        return Vec::new();
-    };
-    let offsets: Vec<u32> = page.entries.iter().map(|(offset, _)| offset.0).collect();
-    assert_eq!(offsets, (1..=page.head.0).collect::<Vec<_>>(), "gap-free");
-    page.entries
-        .iter()
-        .map(|(_, body)| String::from_utf8(body.to_vec()).unwrap())
-        .collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    /// A disk that loses, keeps or tears whatever was not synced: what was answered is there, and what was not is there whole or not at all.
-    #[test]
-    fn a_crash_takes_nothing_that_was_answered(
-        seed in any::<u64>(),
-        steps in proptest::collection::vec((1usize..6, any::<bool>(), any::<bool>()), 1..12),
-    ) {
-        let disk = CrashDisk::default();
-        let mut store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
-        let mut model = Model::new();
-        let mut epochs = BTreeMap::new();
-        let mut count = 0;
-        for (step, (writes, fails, crashes)) in steps.into_iter().enumerate() {
-            let mut batch = Vec::new();
-            let mut after = model.clone();
-            for _ in 0..writes {
-                count += 1;
-                let stream = format!("user:{}", count % 3);
-                let body = format!("{{\"n\":{count}}}");
-                batch.push(Write::Push(push(&count.to_string(), &[&stream], &body)));
-                after.entry(stream).or_default().push(body);
-            }
-            let mut may_be = vec![model.clone()];
-            if fails && crashes {
-                // The power goes in the middle of the commit: some of its writes reach the disk, none is answered.
-                disk.fail_after(seed.wrapping_add(step as u64) % 12);
-            }
-            match store.commit(1, &batch) {
-                Ok(_) => may_be = vec![after],
-                Err(_) => may_be.push(after),
-            }
-            if crashes {
-                // What the store does when it is closed is not what a power cut leaves.
-                disk.freeze();
-                drop(store);
-                disk.crash(seed ^ (step as u64) << 32);
-                store = EmbeddedStore::on_crash_disk(disk.clone(), options(ALL)).unwrap();
-            }
-            let now: Model = (0..3)
-                .map(|n| format!("user:{n}"))
-                .map(|stream| (stream.clone(), held(&store, &stream)))
-                .filter(|(_, bodies)| !bodies.is_empty())
-                .collect();
-            prop_assert!(may_be.contains(&now), "step {}: {:?} is none of {:?}", step, now, may_be);
-            for stream in now.keys() {
-                let epoch = store.stream(stream).unwrap().unwrap().epoch;
-                prop_assert_eq!(*epochs.entry(stream.clone()).or_insert(epoch), epoch);
-            }
-            model = now;
-        }
-    }
 }
