@@ -25,6 +25,7 @@ mod server;
 mod shrink;
 mod stage;
 mod story;
+mod tally;
 mod world;
 
 pub use fault::{Fault, Faults};
@@ -32,4 +33,5 @@ pub use mutant::Mutant;
 pub use plan::{Cut, Plan};
 pub use run::{Report, catch, play, play_many};
 pub use shrink::{Failure, shrink};
+pub use tally::Tally;
 pub use world::Ending;

@@ -99,6 +99,7 @@ impl Publisher {
             ttl_ms,
             key,
             tried_ms: 0,
+            first_tried_ms: None,
             answered: false,
         });
         let push = Push {

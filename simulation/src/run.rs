@@ -2,6 +2,7 @@
 
 use crate::mutant::Mutant;
 use crate::plan::{Cut, Plan};
+use crate::tally::Tally;
 use crate::world::{Ending, World};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,16 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// What came of many seeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// How many were played.
     pub seeds: u64,
     /// Their events.
     pub steps: u64,
-    /// Callbacks of apps.
-    pub callbacks: u64,
-    /// Gaps that apps were told.
-    pub gaps: u64,
+    /// What happened in them.
+    pub tally: Tally,
     /// Milliseconds of the worlds' clocks.
     pub fake_ms: u64,
     /// The lowest seed that failed.
@@ -35,7 +34,7 @@ pub fn play(seed: u64, cut: &Cut, mutant: Option<Mutant>, keeps: usize) -> Endin
         Ending {
             steps: 0,
             ended_ms: 0,
-            counts: (0, 0),
+            tally: Tally::default(),
             failure: Some(format!("a panic: {}", text.unwrap_or("without a word"))),
             story: Vec::new(),
         }
@@ -91,8 +90,7 @@ impl Report {
     fn add(&mut self, seed: u64, ending: &Ending) {
         self.seeds += 1;
         self.steps += ending.steps;
-        self.callbacks += ending.counts.0;
-        self.gaps += ending.counts.1;
+        self.tally.add(&ending.tally);
         self.fake_ms += ending.ended_ms;
         if ending.failure.is_some() {
             self.failed = Some(self.failed.map_or(seed, |failed| failed.min(seed)));

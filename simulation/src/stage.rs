@@ -89,6 +89,11 @@ impl Stage {
         network.send((id, way), frame, self.now, delay, queue);
     }
 
+    /// Something happened that is worth counting.
+    pub fn count(&mut self, what: &'static str) {
+        self.oracle.tally.count(what);
+    }
+
     /// Adds a line to the story.
     pub fn tell(&mut self, line: impl FnOnce() -> String) {
         self.story.tell(self.now, line);

@@ -11,6 +11,7 @@ use crate::publisher::Publisher;
 use crate::server::Server;
 use crate::stage::Stage;
 use crate::story::Story;
+use crate::tally::Tally;
 
 /// See the module's page.
 pub struct World {
@@ -28,8 +29,8 @@ pub struct Ending {
     pub steps: u64,
     /// The clock's last word.
     pub ended_ms: u64,
-    /// Callbacks, and gaps that apps were told.
-    pub counts: (u64, u64),
+    /// What happened, and how often.
+    pub tally: Tally,
     /// What must not be.
     pub failure: Option<String>,
     /// The last events.
@@ -72,8 +73,8 @@ impl World {
         Ending {
             steps: world.steps,
             ended_ms: world.stage.now,
-            counts: world.stage.oracle.counts(),
             failure: world.stage.oracle.failure().map(str::to_owned),
+            tally: world.stage.oracle.tally,
             story: world.stage.story.lines(),
         }
     }
@@ -180,6 +181,7 @@ impl World {
             return;
         };
         let (device, life, epoch) = (link.device, link.life, link.epoch);
+        stage.count("connections cut");
         stage.tell(|| format!("network: {id} is cut"));
         stage.network.cut(id, &mut stage.rng);
         if stage.rng.chance(70) {

@@ -24,7 +24,7 @@ pub struct SimulateArgs {
 /// Seeds that the test command plays.
 const SEEDS: u64 = 5_000;
 /// Within so many seeds each known mistake must be noticed.
-const MUTANT_SEEDS: u64 = 1_000;
+const MUTANT_SEEDS: u64 = 5_000;
 
 /// The chore.
 pub fn play(args: &SimulateArgs) -> Result<()> {

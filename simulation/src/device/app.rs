@@ -70,6 +70,7 @@ impl Device {
             return;
         }
         stage.tell(|| format!("device {}: the app is killed", self.index));
+        stage.count("apps killed");
         stage.oracle.killed(self.index);
         let links: Vec<LinkId> = stage
             .network

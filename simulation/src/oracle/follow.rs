@@ -74,10 +74,7 @@ impl Follow {
                 "gets {offset} (push {n}) after {handled}: {owed} was left out in silence"
             ));
         }
-        let failures = self
-            .hand
-            .filter(|hand| hand.is_message && hand.to == offset && hand.epoch == epoch)
-            .map_or(0, |hand| hand.failures);
+        let failures = self.failures(epoch, offset, true);
         self.hand = Some(Hand {
             epoch,
             to: offset,
@@ -119,12 +116,13 @@ impl Follow {
         } else if from != 1 {
             return Err(format!("{told}: of the new epoch, 1 is the first"));
         }
+        let failures = self.failures(epoch, to, false);
         self.hand = Some(Hand {
             epoch,
             to,
             is_message: false,
             state: None,
-            failures: 0,
+            failures,
         });
         Ok(())
     }
@@ -203,6 +201,12 @@ impl Follow {
         }
         log.owed(now, handled, log.head() + 1)
             .map(|owed| format!("stands at {handled}, waits for {owed} of {}", log.head()))
+    }
+
+    /// How often the app has failed with this before.
+    fn failures(&self, epoch: u64, to: u32, is_message: bool) -> u32 {
+        let is_it = |hand: &Hand| (hand.epoch, hand.to, hand.is_message) == (epoch, to, is_message);
+        self.hand.filter(is_it).map_or(0, |hand| hand.failures)
     }
 
     /// Nothing runs, and nothing that was handled waits to be stored.

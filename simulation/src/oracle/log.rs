@@ -13,6 +13,8 @@ pub struct Published {
     pub key: Option<u8>,
     /// When the store was last asked to take it.
     pub tried_ms: u64,
+    /// And when for the first time.
+    pub first_tried_ms: Option<u64>,
     /// Its publisher was told that it is stored.
     pub answered: bool,
 }
@@ -79,11 +81,18 @@ impl Oracle {
 
     /// The store is asked to take a push now.
     pub fn tries(&mut self, now: u64, n: u32) {
-        self.pushes[n as usize].tried_ms = now;
+        let push = &mut self.pushes[n as usize];
+        push.tried_ms = now;
+        push.first_tried_ms.get_or_insert(now);
     }
 
     /// The store has put a push into a stream, or says that it was there before.
     pub fn written(&mut self, stream: usize, (epoch, offset): (u64, u32), n: u32, is_repeat: bool) {
+        self.tally.count(if is_repeat {
+            "retries known as such"
+        } else {
+            "pushes stored"
+        });
         let verdict = if is_repeat {
             self.is_there(stream, (epoch, offset), n)
         } else {
@@ -210,6 +219,18 @@ impl Oracle {
         Ok(())
     }
 
+    /// What one of its earlier tries has stored, nobody knows which: its time may have run since the first.
+    fn append_earlier(&mut self, stream: usize, place: (u64, u32), n: u32) -> Result<(), String> {
+        let push = &self.pushes[n as usize];
+        let first = push.first_tried_ms.unwrap_or(push.tried_ms);
+        let expires_ms = push.ttl_ms.map_or(0, |ttl| first + ttl);
+        self.append(stream, place, n)?;
+        if let Some(entry) = self.log(stream, place.0)?.entries.last_mut() {
+            entry.expires_ms = expires_ms;
+        }
+        Ok(())
+    }
+
     fn is_there(
         &mut self,
         stream: usize,
@@ -224,7 +245,7 @@ impl Oracle {
                 Ok(())
             }
             // An earlier try that was said to have failed, and has not.
-            None => self.append(stream, (epoch, offset), n),
+            None => self.append_earlier(stream, (epoch, offset), n),
             Some(entry) => Err(format!(
                 "push {n} is said to be at {offset} of user:{stream}, where {} is",
                 entry.n
@@ -248,8 +269,10 @@ impl Oracle {
             self.is_there(stream, (epoch, *offset), *n)?;
         }
         for offset in known + 1..=head {
+            self.tally
+                .count("pushes found stored that were not answered");
             match entries.iter().find(|(at, _)| *at == offset) {
-                Some((_, n)) => self.append(stream, (epoch, offset), *n)?,
+                Some((_, n)) => self.append_earlier(stream, (epoch, offset), *n)?,
                 // Removed in the very commit that wrote it.
                 None => self.log(stream, epoch)?.entries.push(Entry::REMOVED),
             }

@@ -10,6 +10,7 @@ mod follow;
 mod log;
 
 use crate::network::LinkId;
+use crate::tally::Tally;
 use follow::Follow;
 use heartline_client_core::{GapReason, RequestId};
 use heartline_server::delivery::WINDOW_MESSAGES;
@@ -33,10 +34,8 @@ pub struct Oracle {
     asked: Vec<BTreeSet<usize>>,
     /// What is under way to each connection unacknowledged, as offsets.
     flights: BTreeMap<LinkId, VecDeque<u32>>,
-    /// Callbacks that began.
-    callbacks: u64,
-    /// Gaps that apps were told.
-    gaps: u64,
+    /// What happened.
+    pub tally: Tally,
 }
 
 impl Oracle {
@@ -50,19 +49,13 @@ impl Oracle {
             follows: (0..devices).map(|_| Follow::default()).collect(),
             asked: vec![BTreeSet::new(); devices],
             flights: BTreeMap::new(),
-            callbacks: 0,
-            gaps: 0,
+            tally: Tally::default(),
         }
     }
 
     /// What must not be, if it was.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
-    }
-
-    /// Callbacks and gaps so far.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.callbacks, self.gaps)
     }
 
     /// Something must not be.
@@ -93,7 +86,7 @@ impl Oracle {
 
     /// The app is called for a message.
     pub fn begin(&mut self, now: u64, device: usize, offset: u32, n: u32) {
-        self.callbacks += 1;
+        self.tally.count("callbacks");
         let follow = &mut self.follows[device];
         let verdict = follow.begin(now, &self.logs[follow.stream], offset, n);
         self.judge(verdict.map_err(|what| format!("device {device}: {what}")));
@@ -108,7 +101,10 @@ impl Oracle {
         (from, to): (u32, u32),
         reason: GapReason,
     ) {
-        self.gaps += 1;
+        self.tally.count(match reason {
+            GapReason::Retention => "gaps of retention",
+            GapReason::Epoch => "gaps of epochs",
+        });
         let follow = &mut self.follows[device];
         let verdict = follow.gap(now, &self.logs[follow.stream], epoch, (from, to), reason);
         self.judge(verdict.map_err(|what| format!("device {device}: {what}")));
@@ -121,6 +117,7 @@ impl Oracle {
 
     /// The client gives a message up that the app failed with.
     pub fn poisoned(&mut self, device: usize, offset: u32) {
+        self.tally.count("messages given up");
         let verdict = self.follows[device].poisoned(offset);
         self.judge(verdict.map_err(|what| format!("device {device}: {what}")));
     }

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use heartline_protocol::CloseCode;
 use heartline_server::delivery::Acks;
 use heartline_server::store::{
-    CrashDisk, EmbeddedStore, Entropy, Offset, Options, PageLimits, Store,
+    CrashDisk, EmbeddedStore, Entropy, Offset, Options, PageLimits, Store, Write,
 };
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -47,6 +47,11 @@ impl Server {
 
     /// The process is killed, and its folder deleted or not. It starts again later.
     pub(super) fn dies(&mut self, stage: &mut Stage, loses_folder: bool) {
+        stage.count(if loses_folder {
+            "folders deleted"
+        } else {
+            "server crashes"
+        });
         let links: Vec<LinkId> = self.connections.keys().copied().collect();
         for id in links {
             let Some(link) = stage.network.link(id) else {
@@ -88,6 +93,7 @@ impl Server {
 
     /// Clean: what was accepted is written, and each client is told when to come back.
     fn drains(&mut self, stage: &mut Stage) {
+        stage.count("drains");
         let links: Vec<LinkId> = self.connections.keys().copied().collect();
         for link in links {
             let advice = stage.rng.below(1_500) as u32;
@@ -133,17 +139,21 @@ impl Server {
 
     /// A commit has failed, and what of it is there after all nobody knows: looks, as soon as the store can be read again.
     pub(super) fn is_sure(&mut self, stage: &mut Stage) {
-        // This writes nothing, but has the store open its file again.
+        // This changes nothing, but has the store write, and so open its file again.
+        let nothing = Write::Fired {
+            push: "nobody's".into(),
+            at_ms: 0,
+        };
         if self.is_unsure
             && let Some(store) = &self.store
-            && store.trim(self.now(stage), 0).is_ok()
+            && store.commit(self.now(stage), &[nothing]).is_ok()
         {
             self.is_unsure = false;
             self.compare_all(stage);
         }
     }
 
-    fn compare_all(&mut self, stage: &mut Stage) {
+    pub(super) fn compare_all(&mut self, stage: &mut Stage) {
         for stream in 0..stage.plan.devices.len() {
             self.compare(stage, stream);
         }

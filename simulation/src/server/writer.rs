@@ -86,6 +86,7 @@ impl Server {
         }
         if crashes {
             // It never came to an answer.
+            stage.count("crashes in a commit");
             stage.tell(|| format!("server: dies in a commit of {} writes", writes.len()));
             return self.dies(stage, false);
         }
@@ -98,6 +99,7 @@ impl Server {
             }
             Err(error) => {
                 stage.tell(|| format!("server: a commit failed: {error}"));
+                stage.count("commits that failed");
                 self.is_unsure = true;
                 for then in thens {
                     self.fails(stage, then, &error);
@@ -121,9 +123,8 @@ impl Server {
                     stage.tell(|| {
                         format!("server: push {n} is {offset:?} of {stream}, again {repeated}")
                     });
-                    if !repeated {
-                        self.publish(stage, stream, place, push);
-                    }
+                    // A repeat as well: those who are attached drop it, unless its commit was told to have failed and had not.
+                    self.publish(stage, stream, place, push);
                 }
                 if !stage.is(Mutant::AnsweredBeforeCommit) {
                     self.answers(stage, n, true);
