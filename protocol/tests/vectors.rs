@@ -367,3 +367,53 @@ fn patterns() {
     assert!(classic.allows("user_tabbar") && classic.allows("chat") && classic.allows("chat:7"));
     assert!(!classic.allows("user_tabbar2") && !classic.allows("Chat") && !classic.allows(""));
 }
+
+#[test]
+fn durable_encode() {
+    for case in cases("durable-encode.json", 10) {
+        let text = |field: &str| case.json[field].as_str().unwrap_or_default();
+        let wire = text("wire");
+        let written = match text("call") {
+            "login" => {
+                let at = case.json["at"].as_object().expect("positions");
+                let number = |raw: &Value| u32::try_from(raw.as_u64().expect("a number"));
+                let positions = at.iter().map(|(stream, at)| {
+                    let position = Position {
+                        epoch: parse_epoch(at[0].as_str().expect("an epoch")).expect("an epoch"),
+                        received: number(&at[1]).expect("32 bits"),
+                        handled: number(&at[2]).expect("32 bits"),
+                    };
+                    (stream.as_str().into(), position)
+                });
+                let extension = LoginExtension {
+                    device: text("device").into(),
+                    positions: positions.collect(),
+                };
+                let data = encode_login_extended(text("u"), text("token"), &extension);
+                assert_eq!(login_extension(&data), Some(Ok(extension)), "{}", case.name);
+                data.get().to_owned()
+            }
+            "accepted" => {
+                let uuid: &RawValue = serde_json::from_str(text("uuid")).expect("JSON");
+                let window = case.json["window"].as_u64();
+                let extension = window.map(|window| window as u32).ok_or(text("why"));
+                let frame = encode_login_accepted(Some(uuid), "登录成功", extension);
+                let Ok(ServerFrame::Respon { ok: true, data, .. }) =
+                    decode_server(frame.as_bytes())
+                else {
+                    panic!("{}: no answer", case.name);
+                };
+                let version = u32::from(window.is_some());
+                assert_eq!(spoken_version(data), Some(version), "{}", case.name);
+                frame
+            }
+            "ack" => {
+                let offset = case.json["offset"].as_u64().expect("a number") as u32;
+                encode_ack(&[(text("stream"), offset)])
+            }
+            "sign" => encode_sign(text("event")),
+            other => panic!("{}: no such call: {other}", case.name),
+        };
+        assert_eq!(written, wire, "{}", case.name);
+    }
+}

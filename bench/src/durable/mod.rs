@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::peer::{KEY, Tools};
+use crate::priority;
 use crate::process::{Cpu, Measured};
 use yard::{News, Yard};
 
@@ -261,18 +262,31 @@ const LIVE: u32 = 50;
 const LIVE_EVERY: Duration = Duration::from_millis(4);
 
 fn resume(tools: &Tools, amount: &Amount, all: &mut Durable) -> Result<()> {
-    let (devices, missed) = amount.resuming;
     let site = Site::start(tools, 0, "process")?;
+    // In a thread of its own, so that no server of a later part inherits its priority.
+    let rounds = std::thread::scope(|scope| {
+        let rounds = scope.spawn(|| resume_rounds(&site, amount));
+        rounds.join().expect("the publisher's thread")
+    });
+    all.resumed = rounds?;
+    println!("   durable: many at once: done");
+    Ok(())
+}
+
+fn resume_rounds(site: &Site, amount: &Amount) -> Result<Vec<Resumed>> {
+    priority::come_first();
+    let (devices, missed) = amount.resuming;
     let mut live = Yard::new(site.port)?;
     live.admit(0..LIVE, true)?;
     live.hire(8)?;
+    let mut rounds = Vec::new();
     // The first round warms up.
     for round in 0..=amount.rounds.min(3) as u32 {
         let first = LIVE + round * devices;
         let users: Vec<u32> = (first..first + devices).collect();
         Yard::new(site.port)?.admit(users.iter().copied(), true)?;
         for some in users.chunks(1_000) {
-            store(&site, some, missed)?;
+            store(site, some, missed)?;
         }
         let calm = Instant::now() + Duration::from_secs(3);
         let before = traffic(&mut live, || Ok(Instant::now() < calm))?;
@@ -284,7 +298,7 @@ fn resume(tools: &Tools, amount: &Amount, all: &mut Durable) -> Result<()> {
         let during = traffic(&mut live, || Ok(!coming.is_finished()))?;
         let (logged_in, done) = coming.join().expect("the devices' thread")?;
         if round > 0 {
-            all.resumed.push(Resumed {
+            rounds.push(Resumed {
                 logged_in,
                 done,
                 before,
@@ -293,8 +307,7 @@ fn resume(tools: &Tools, amount: &Amount, all: &mut Durable) -> Result<()> {
             });
         }
     }
-    println!("   durable: many at once: done");
-    Ok(())
+    Ok(rounds)
 }
 
 /// In a thread of its own: all dial at once, and stay until each has what it expects. Seconds until logged in, until done.
@@ -304,6 +317,8 @@ fn arrive(
     expects: u32,
 ) -> std::thread::JoinHandle<Result<(f64, f64)>> {
     std::thread::spawn(move || {
+        // Real devices have processors of their own.
+        priority::give_way();
         let mut yard = Yard::new(port)?;
         let count = users.len();
         let began = Instant::now();

@@ -334,4 +334,38 @@ for (const { name, input, expect } of cases.filter((vector) => vector.input && v
     else assert.deepEqual(fed, [[OTHER, 1]])
   })
 }
+
+// What the device says, by the golden vectors: a client is brought to say it.
+const said = JSON.parse(readFileSync(join(shim, '../protocol/vectors/durable-encode.json'), 'utf8')).cases
+for (const { name, call, u, token, device, at, stream, offset, event, wire: text } of said.filter(({ call }) => call !== 'accepted')) {
+  test(`vector: ${name}`, async () => {
+    const storage = memory()
+    const positions = at && Object.fromEntries(Object.entries(at).map(([name, [epoch, , handled]]) => [name, [epoch, handled]]))
+    if (at) storage.set('heartline:main', JSON.stringify({ device, at: positions }))
+    let see
+    const host = Object.assign(new ScriptedHost(), { onVisibility: (listener) => ((see = listener), () => {}) })
+    const credentials = () => ({ u: u || 'user:6', token: token || 't' })
+    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials, durable: durable({ storage }) })
+    await line.loaded
+    line.start()
+    host.last.welcome()
+    if (call === 'login') {
+      // A device that has just begun holds what it has handled.
+      const both = JSON.parse(text)
+      for (const position of Object.values(both.$hl.at)) position[1] = position[2]
+      assert.equal(JSON.stringify(host.last.last('login').data), JSON.stringify(both))
+    } else if (call === 'ack') {
+      host.last.hear({ type: '$hl', at: [stream, EPOCH, offset - 1] })
+      host.last.hear({ type: 'app', event: 'chat1', msg: 1, $hl: [stream, offset] })
+      await host.advance(200)
+      assert.equal(host.last.sent.pop(), text)
+    } else {
+      host.last.hear({ type: '$hl', at: ['user:6', EPOCH, 0] })
+      see(false)
+      if (event === '$hl:show') see(true)
+      assert.ok(host.last.sent.includes(text))
+    }
+    line.destroy()
+  })
+}
 const [OTHER, ATTACHED, DURABLE, GAP, GAP_EPOCH] = [14, 23, 24, 25, 26]

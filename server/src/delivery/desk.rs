@@ -144,18 +144,20 @@ impl Delivery {
                             shared.waiting.wait(user.as_str(), *offset)
                         }));
                     }
-                    if !repeated {
-                        let places = recipients.iter().zip(&places);
-                        let places: Vec<_> = places
-                            .map(|(user, (epoch, offset))| Place {
-                                stream: user.clone(),
-                                epoch: *epoch,
-                                offset: *offset,
-                            })
-                            .collect();
+                    let stands = recipients.iter().zip(&places);
+                    let stands: Vec<_> = stands
+                        .map(|(user, (epoch, offset))| Place {
+                            stream: user.clone(),
+                            epoch: *epoch,
+                            offset: *offset,
+                        })
+                        .collect();
+                    if repeated {
+                        shared.hub.remind(&stands, &text);
+                    } else {
                         shared
                             .hub
-                            .publish_durable(&places, &text, &frame, deflated.as_ref());
+                            .publish_durable(&stands, &text, &frame, deflated.as_ref());
                     }
                     Ok(Pushed {
                         repeated,

@@ -31,10 +31,14 @@ pub enum Ask {
 
 #[derive(Debug)]
 enum State {
-    /// The store was asked where the device begins. What was published since is noted, and comes with a page.
-    Attaching(Option<(Epoch, Offset)>),
+    /// The store was asked where the device begins. What was published since is noted, and comes with a page: the highest offset of each
+    /// epoch, the latest [`EPOCHS`] of them, for a reminder may speak of an earlier one.
+    Attaching(Vec<(Epoch, Offset)>),
     Attached(Cursor),
 }
+
+/// Epochs of which is noted what was published while the store is asked.
+const EPOCHS: usize = 4;
 
 impl Subscription {
     /// The subscription of a connection that has logged in, and so is registered at the hub already: from here on nothing can be
@@ -46,7 +50,7 @@ impl Subscription {
             stream,
             device: (&*extension.device).into(),
             turn,
-            state: State::Attaching(None),
+            state: State::Attaching(Vec::new()),
         };
         (
             subscription,
@@ -73,7 +77,15 @@ impl Subscription {
     pub fn live(&mut self, epoch: Epoch, offset: Offset, bytes: usize) -> Live {
         match &mut self.state {
             State::Attaching(seen) => {
-                *seen = Some((epoch, offset));
+                match seen.iter_mut().find(|(known, _)| *known == epoch) {
+                    Some((_, highest)) => *highest = offset.max(*highest),
+                    None => {
+                        if seen.len() >= EPOCHS {
+                            seen.remove(0);
+                        }
+                        seen.push((epoch, offset));
+                    }
+                }
                 Live::Later
             }
             State::Attached(cursor) => cursor.live(epoch, offset, bytes),
@@ -83,8 +95,10 @@ impl Subscription {
     /// The store said where the device begins.
     pub fn attached(&mut self, start: Start) {
         let mut cursor = start.cursor;
-        if let State::Attaching(Some((epoch, offset))) = self.state {
-            cursor.heard_of(epoch, offset);
+        if let State::Attaching(seen) = &self.state {
+            for (epoch, offset) in seen {
+                cursor.heard_of(*epoch, *offset);
+            }
         }
         self.state = State::Attached(cursor);
     }
@@ -110,7 +124,7 @@ impl Subscription {
             received: cursor.sent().0,
             handled: cursor.acked().0,
         };
-        self.state = State::Attaching(None);
+        self.state = State::Attaching(Vec::new());
         self.turn = turn();
         Some(Ask::Attach(Some(position)))
     }
@@ -143,5 +157,38 @@ impl Subscription {
             State::Attaching(_) => None,
             State::Attached(cursor) => Some(cursor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::attach::start;
+    use crate::store::StreamState;
+
+    /// Found by the simulation (seed 15091): a repeat of an old push came while a device was being attached, after a new one.
+    #[test]
+    fn found_a_reminder_does_not_make_forget_what_came_before_it() {
+        let extension = LoginExtension {
+            device: "phone".into(),
+            positions: Vec::new(),
+        };
+        let user = User::parse("user:1").expect("a user");
+        let (mut subscription, _) = Subscription::new(user, extension, 1);
+        let stream = StreamState {
+            epoch: Epoch(7),
+            head: Offset(1),
+            trimmed: Offset(0),
+        };
+        let begin = start(&stream, Offset(1), None);
+        for (epoch, offset) in [(7, 2), (7, 1), (6, 9)] {
+            let live = subscription.live(Epoch(epoch), Offset(offset), 10);
+            assert_eq!(live, Live::Later);
+        }
+        subscription.attached(begin);
+        assert!(matches!(
+            subscription.next_read(),
+            Some(Ask::Page(Offset(1), _))
+        ));
     }
 }

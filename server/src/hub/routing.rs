@@ -111,6 +111,22 @@ impl Hub {
         deflated: Option<&Bytes>,
     ) -> usize {
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut classic, count) = self.post_attached(places, text);
+        classic.sort_unstable();
+        classic.dedup();
+        self.post_all(&classic, frame, deflated, Stored::Unplaced);
+        count + classic.len()
+    }
+
+    /// A push that was stored before is asked for again: those who are attached are told of it. Whoever has it drops it; but if its commit
+    /// was told to have failed, and had not, they never heard of it. Others get it once only, and so not again.
+    pub fn remind(&self, places: &[Place], text: &[u8]) {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        self.post_attached(places, text);
+    }
+
+    /// Sends it to those who are attached to these streams, and answers who is not, and how many were.
+    fn post_attached(&self, places: &[Place], text: &[u8]) -> (Vec<ConnectionRef>, usize) {
         let (mut classic, mut count) = (Vec::new(), 0);
         for slice in places.chunks(LOOKUP_SLICE) {
             let mut attached: Vec<(&Place, Box<[ConnectionRef]>)> = Vec::new();
@@ -141,10 +157,7 @@ impl Hub {
                 }
             }
         }
-        classic.sort_unstable();
-        classic.dedup();
-        self.post_all(&classic, frame, deflated, Stored::Unplaced);
-        count + classic.len()
+        (classic, count)
     }
 
     /// One frame for sorted connections of any shards; those who take compressed messages get `deflated`, if there is one.

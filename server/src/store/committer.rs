@@ -44,7 +44,9 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    writes: VecDeque<(Write, Done)>,
+    pushes: VecDeque<(Write, Done)>,
+    /// What nobody waits for with a message in his hand: acknowledgements and devices, which come by thousands when many come back.
+    others: VecDeque<(Write, Done)>,
     bytes: usize,
     has_ended: bool,
 }
@@ -55,8 +57,10 @@ const MAX_WRITES: usize = 262_144;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What a recipient's name takes, about.
 const BYTES_PER_STREAM: usize = 64;
-/// Writes in one commit.
+/// Pushes in one commit.
 const BATCH: usize = 2_048;
+/// Other writes beside them, so that a push does not wait for thousands.
+const BESIDE: usize = 256;
 /// How often a batch is split to get round what is damaged; a few writes are found out, and a store that is nothing but damage is left.
 const SPLITS: u32 = 64;
 
@@ -81,7 +85,7 @@ impl Committer {
         })
     }
 
-    /// Has a write carried out behind all earlier ones, and `done` called with its result.
+    /// Has a write carried out behind all earlier ones of its kind (pushes; all others), and `done` called with its result.
     ///
     /// # Errors
     /// [`Overloaded`] at the bound, or when it has ended; then `done` is not called.
@@ -89,12 +93,15 @@ impl Committer {
         let bytes = size(&write);
         let mut waiting = self.queue.lock();
         // One that is larger than the bound finds a place where nothing else waits, or it never would.
-        let is_over = waiting.bytes + bytes > MAX_BYTES && !waiting.writes.is_empty();
-        if waiting.has_ended || waiting.writes.len() >= MAX_WRITES || is_over {
+        let is_over = waiting.bytes + bytes > MAX_BYTES && waiting.bytes > 0;
+        if waiting.has_ended || waiting.len() >= MAX_WRITES || is_over {
             return Err(Overloaded);
         }
         waiting.bytes += bytes;
-        waiting.writes.push_back((write, done));
+        match write {
+            Write::Push(_) => waiting.pushes.push_back((write, done)),
+            _ => waiting.others.push_back((write, done)),
+        }
         self.queue.bell.notify_one();
         Ok(())
     }
@@ -127,8 +134,14 @@ impl fmt::Debug for Committer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.queue.lock();
         f.debug_struct("Committer")
-            .field("waiting", &waiting.writes.len())
+            .field("waiting", &waiting.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.pushes.len() + self.others.len()
     }
 }
 
@@ -141,7 +154,7 @@ impl Queue {
     /// The next batch; `None` when it has ended and nothing waits.
     fn next(&self) -> Option<Vec<(Write, Done)>> {
         let mut waiting = self.lock();
-        while waiting.writes.is_empty() {
+        while waiting.len() == 0 {
             if waiting.has_ended {
                 return None;
             }
@@ -150,11 +163,14 @@ impl Queue {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let size_of_batch = waiting.writes.len().min(BATCH);
-        let batch: Vec<_> = waiting.writes.drain(..size_of_batch).collect();
-        if waiting.writes.is_empty() {
-            // A queue that was once long need not hold its room for ever.
-            waiting.writes.shrink_to(BATCH);
+        let mut batch = Vec::new();
+        let Waiting { pushes, others, .. } = &mut *waiting;
+        for (queue, most) in [(pushes, BATCH), (others, BESIDE)] {
+            batch.extend(queue.drain(..queue.len().min(most)));
+            if queue.is_empty() {
+                // A queue that was once long need not hold its room for ever.
+                queue.shrink_to(most);
+            }
         }
         waiting.bytes -= batch.iter().map(|(write, _)| size(write)).sum::<usize>();
         Some(batch)

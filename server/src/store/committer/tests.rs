@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::store::{
-    Deadline, DeviceState, EmbeddedStore, Offset, Options, Page, PageLimits, Push, PushRecord,
-    Retention, StreamState, Trimmed,
+    Deadline, DeviceState, EmbeddedStore, Epoch, Offset, Options, Page, PageLimits, Push,
+    PushRecord, Retention, StreamState, Trimmed,
 };
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -269,14 +269,14 @@ fn a_long_queue_is_not_copied_with_each_batch() {
     for n in 0..fill {
         queue
             .lock()
-            .writes
+            .pushes
             .push_back((push(&n.to_string()), Box::new(|_| {})));
     }
     queue.lock().bytes = fill * size(&push("1"));
-    let capacity = queue.lock().writes.capacity();
+    let capacity = queue.lock().pushes.capacity();
     for batch in 0..8 {
         assert_eq!(
-            queue.lock().writes.capacity(),
+            queue.lock().pushes.capacity(),
             capacity,
             "it stays in place"
         );
@@ -284,6 +284,34 @@ fn a_long_queue_is_not_copied_with_each_batch() {
         let first = (batch * BATCH).to_string();
         assert_eq!((next.len(), id(&next[0].0)), (BATCH, &*first));
     }
-    assert!(queue.lock().writes.capacity() < capacity);
+    assert!(queue.lock().pushes.capacity() < capacity);
     assert_eq!(queue.lock().bytes, 0);
+}
+
+#[test]
+fn a_push_does_not_wait_for_thousands_of_acknowledgements() {
+    let queue = Queue::default();
+    let ack = || Write::Ack {
+        stream: "user:1".into(),
+        device: "phone".into(),
+        epoch: Epoch(1),
+        offset: Offset(1),
+    };
+    let done = || -> Done { Box::new(|_| {}) };
+    {
+        let mut waiting = queue.lock();
+        waiting
+            .others
+            .extend((0..3 * BESIDE).map(|_| (ack(), done())));
+        waiting.bytes = size(&push("one"));
+        waiting.pushes.push_back((push("one"), done()));
+    }
+    let first = queue.next().unwrap();
+    assert!(matches!(first[0].0, Write::Push(_)));
+    assert_eq!(first.len(), 1 + BESIDE);
+    // The others have their turn with every commit, and in the end all were carried out.
+    assert_eq!(queue.next().unwrap().len(), BESIDE);
+    assert_eq!(queue.next().unwrap().len(), BESIDE);
+    queue.lock().has_ended = true;
+    assert!(queue.next().is_none());
 }
