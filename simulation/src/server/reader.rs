@@ -2,7 +2,7 @@
 //! shard later; meanwhile deliveries go their own way.
 
 use super::writer::Then;
-use super::{Question, Server};
+use super::{Question, Server, device_number};
 use crate::event::{Answer, ServerEvent};
 use crate::mutant::Mutant;
 use crate::network::LinkId;
@@ -74,6 +74,16 @@ impl Server {
                     said.epoch = state.epoch.0;
                 }
                 let start = look_up(store, stream, &question.device, position.as_ref())?;
+                // It may be there although its commit was told to have failed.
+                if let (Some(state), Some(device)) = (
+                    store.stream(stream)?,
+                    store.device(stream, &question.device)?,
+                ) {
+                    let number = device_number(&question.device);
+                    stage
+                        .oracle
+                        .registered(number, state.epoch.0, device.since.0);
+                }
                 Ok(start.map(|start| self.attached(stream, &question.device, start)))
             }
             Ask::Page(after, limits) => {
