@@ -13,6 +13,7 @@ mod npm;
 mod relay;
 mod results;
 mod run;
+mod simulate;
 mod size;
 mod test;
 mod tidy;
@@ -46,6 +47,8 @@ enum Chore {
     Demo(demo::DemoArgs),
     /// Measure the server beside its peers, and write bench/RESULTS.md.
     Bench(bench::BenchArgs),
+    /// Play seeds of the simulation: clients and a server on one fake clock, over a bad network, before an oracle.
+    Simulate(simulate::SimulateArgs),
     /// Treat real clients' lines badly for a while, and look whether anything is lost: for the night.
     Chaos(chaos::ChaosArgs),
     /// Run the fuzz targets for a while.
@@ -62,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(args) => test::run_all(&args),
         Chore::Demo(args) => demo::run_demo(&args),
         Chore::Bench(args) => bench::measure(&args),
+        Chore::Simulate(args) => simulate::play(&args),
         Chore::Chaos(args) => chaos::run_chaos(&args),
         Chore::Fuzz(args) => fuzz::run_all(&args),
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::demo::{self, DemoArgs};
 use crate::run::{cargo, program, run, run_watching, say, target_dir};
-use crate::{autobahn, chaos, cost, needs, npm, size, wasm};
+use crate::{autobahn, chaos, cost, needs, npm, simulate, size, wasm};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -101,6 +101,11 @@ const STEPS: &[Step] = &[
         run: rust_tests,
     },
     Step {
+        name: "simulation",
+        what: "clients and a server on one fake clock: thousands of seeds, and every known mistake is noticed",
+        run: simulation,
+    },
+    Step {
         name: "autobahn",
         what: "Autobahn's WebSocket cases, sections 1 to 7 and 10",
         run: conformance,
@@ -180,6 +185,12 @@ fn rust_tests(counts: &mut Counts) -> Result<()> {
         "heartline-e2e",
     ]);
     counts.watch(&mut command)
+}
+
+fn simulation(counts: &mut Counts) -> Result<()> {
+    simulate::check()?;
+    counts.passed += 1;
+    Ok(())
 }
 
 fn conformance(counts: &mut Counts) -> Result<()> {

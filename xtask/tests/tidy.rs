@@ -37,6 +37,14 @@ fn dependencies_point_along_the_data_path_only() {
                 "heartline-server",
             ],
         ),
+        (
+            "heartline-simulation",
+            &[
+                "heartline-protocol",
+                "heartline-client-core",
+                "heartline-server",
+            ],
+        ),
         ("xtask", &["heartline-protocol"]),
     ];
     let mut seen = BTreeSet::new();
@@ -313,6 +321,7 @@ fn rust_sources() -> Vec<PathBuf> {
         "e2e",
         "examples/bot",
         "bench",
+        "simulation",
         "xtask",
         "fuzz",
     ];
