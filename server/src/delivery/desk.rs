@@ -59,7 +59,7 @@ pub struct Draft {
 /// A push that is stored.
 #[derive(Debug)]
 pub struct Pushed {
-    /// It was there before: nothing was stored or sent now.
+    /// It was there before: nothing was stored now, and only attached devices are told of it again, which drop it if they have it.
     pub repeated: bool,
     /// Where it stands in each recipient's stream.
     pub places: Vec<(Epoch, Offset)>,
@@ -298,3 +298,6 @@ fn unix_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests;
