@@ -96,6 +96,12 @@ test('what is gone for good is named on the page', async () => {
   await closed.page.goBack()
   await closed.tab('通知')
   await closed.sees('有 4 条消息已过期')
+
+  // The folder is deleted: whatever came after the last message is unknown, and the page says so.
+  await server.down()
+  await rm(path.join(folder, 'store'), { recursive: true, force: true })
+  await server.up()
+  await closed.sees('服务器的消息记录已重新开始')
 })
 
 test('a recorded life of the page is lived again natively, to the identical outputs', async () => {

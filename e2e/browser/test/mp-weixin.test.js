@@ -12,6 +12,8 @@ import { FREEZE_AFTER_MS } from '../src/sandbox/runtime.js'
 import { HeartlineServer } from '../src/server.js'
 import { until } from '../src/until.js'
 
+/** Stored pushes that the server keeps of one user. */
+const KEPT = 20
 /** The client's shortest delay between attempts, by default. */
 const SHORTEST_BACKOFF_MS = 500
 
@@ -25,7 +27,7 @@ for (const wasm of [true, false]) {
     let storage
 
     before(async () => {
-      server = await HeartlineServer.start(['--durable-event', 'chat*'])
+      server = await HeartlineServer.start(['--durable-event', 'chat*', '--store-max-messages', String(KEPT)])
       backend = await Backend.start(server, BUILDS.mp)
       storage = { 'heartline-demo-settings': { server: server.ws, api: backend.url } }
       program = MiniProgram.launch({ folder: BUILDS.mp, wasm, timerPromise: !wasm, storage })
@@ -122,6 +124,15 @@ for (const wasm of [true, false]) {
       const text = program.pages.text()
       assert.ok(text.indexOf('关闭时一') < text.indexOf('关闭时二'))
       assert.ok(!text.includes('关闭之前'), 'what was handled does not come again')
+    })
+
+    test('what is gone for good while the app was closed is named', async () => {
+      program.stop()
+      for (let n = 1; n <= KEPT + 3; n++) assert.equal(await server.push('chat1', user, `第${n}条`), 'ok')
+      program = MiniProgram.launch({ folder: BUILDS.mp, wasm, timerPromise: !wasm, storage })
+      await sees('已上线')
+      program.pages.switchTab('/pages/notice/notice')
+      await sees('有 3 条消息已过期')
     })
 
     test('one socket at the end, nothing thrown, and the core that this platform can have', async () => {
