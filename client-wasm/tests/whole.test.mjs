@@ -11,7 +11,7 @@ globalThis.heartlineEmit = (...numbers) => outputs.push(numbers)
 const core = createRequire(import.meta.url)(process.env.HEARTLINE_WHOLE)
 
 // The numbers of codes.rs.
-const source = readFileSync(new URL('../src/codes.rs', import.meta.url), 'utf8')
+const source = readFileSync(new URL('../../client-core/src/boundary/codes.rs', import.meta.url), 'utf8')
 const code = (name) => Number(source.match(new RegExp(`pub const ${name}: \\w+ = (-?[\\d.]+);`))[1])
 
 function client() {
