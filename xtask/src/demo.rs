@@ -128,6 +128,10 @@ impl Server {
     fn start(binary: &std::path::Path, port: u16, key: &str) -> Result<Self> {
         // The embedded store, where `cargo clean` finds it; one per port, as two demos may run side by side.
         let store = target_dir().join(format!("demo/heartline-data-{port}"));
+        if port == 0 {
+            // A port of no number has nothing to come back to.
+            let _ = std::fs::remove_dir_all(&store);
+        }
         let mut process = Command::new(binary)
             .args([
                 "serve",
@@ -144,7 +148,7 @@ impl Server {
             BufReader::new(process.stdout.take().context("the server has no output")?).lines();
         let ready = lines
             .next()
-            .context("the server ended before it was ready: is its port taken? (--port)")??;
+            .context("the server ended before it was ready: it says why above")??;
         println!("{ready}");
         std::thread::spawn(move || {
             lines
