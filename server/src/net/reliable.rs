@@ -56,6 +56,10 @@ impl Reliable {
         let Some(place) = sent.place.as_deref() else {
             return !sent.is_stored;
         };
+        if place.stream != *self.subscription.stream() {
+            // Queued for whoever was logged in here before.
+            return false;
+        }
         match self
             .subscription
             .live(place.epoch, place.offset, sent.frame.len())
