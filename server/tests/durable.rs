@@ -294,6 +294,47 @@ async fn receipts_tell_stored_written_and_acked() {
     assert_eq!(status, 404);
 }
 
+/// What is listed is bounded, what is true is not: the last of 101 devices by name acknowledges.
+#[tokio::test]
+async fn the_acknowledgement_of_a_device_that_is_not_listed_counts() {
+    let heard = Arc::new(Heard::default());
+    let line = Line::start_with(|_| {}, heard.clone()).await;
+    for n in 0..100 {
+        let mut device = line.device().await;
+        attach(&mut device, &format!("a{n:03}"), json!({})).await;
+    }
+    let mut phone = line.device().await;
+    attach(&mut phone, "z-phone", json!({})).await;
+    let push = r#"{"to":"user:6","event":"chat1","msg":1,"id":"p","wait":"acked","waitMs":10000,"undelivered":1}"#;
+    let (pushed, ()) = tokio::join!(api(&line, "POST", "/api/v1/push", push), async {
+        assert_eq!(push_of(&mut phone).await.0, 1);
+        ack(&mut phone, 1).await;
+    });
+    let (_, later) = api(&line, "GET", "/api/v1/push/p", "").await;
+    for receipt in [&pushed.1, &later] {
+        let recipient = &receipt["recipients"][0];
+        assert_eq!(recipient["acked"], true, "{recipient}");
+        assert_eq!(recipient["devices"].as_array().unwrap().len(), 100);
+        assert_eq!(recipient["devicesOmitted"], 1);
+    }
+    // Devices that came after the push neither count nor take the place of those that did.
+    let mut late = line.device().await;
+    attach(&mut late, "a", json!({})).await;
+    let (_, receipt) = api(&line, "GET", "/api/v1/push/p", "").await;
+    assert_eq!(receipt["recipients"][0]["devices"][0]["device"], "a000");
+    let other = r#"{"to":"user:7","event":"chat1","msg":1,"id":"q","undelivered":1}"#;
+    api(&line, "POST", "/api/v1/push", other).await;
+    for _ in 0..100 {
+        if !heard.0.lock().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let told = heard.0.lock().unwrap().clone();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(&*told[0].push, "q", "the first was acknowledged in time");
+}
+
 #[tokio::test]
 async fn only_the_latest_of_a_key_is_kept_and_what_is_transient_is_not() {
     let line = Line::start(|_| {}).await;

@@ -2,7 +2,7 @@
 
 use super::acks::Acks;
 use super::reader::{self, Questions, Subject};
-use super::receipts::Waiting;
+use super::receipts::{Awaited, Crowded, Waiting};
 use super::subscription::Ask;
 use super::upkeep::{self, Hooks};
 use crate::hub::{Hub, Place};
@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub questions: Questions,
     pub hooks: Arc<dyn Hooks>,
     committer: Committer,
-    waiting: Waiting,
+    waiting: Arc<Waiting>,
     acks: Arc<Mutex<Acks>>,
     turns: AtomicU32,
 }
@@ -63,8 +63,8 @@ pub struct Pushed {
     pub repeated: bool,
     /// Where it stands in each recipient's stream.
     pub places: Vec<(Epoch, Offset)>,
-    /// Each rings with the first acknowledgement; empty unless asked for.
-    pub acked: Vec<oneshot::Receiver<()>>,
+    /// The first acknowledgement of each recipient, where they were asked for.
+    pub awaited: Option<Awaited>,
 }
 
 /// Why a push was not stored. Nobody got it.
@@ -79,6 +79,15 @@ pub enum PushError {
     /// Too much waits to be written.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
+    /// Too many acknowledgements are waited for.
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
+    /// It asks to wait for more acknowledgements than ever can be waited for.
+    #[error(
+        "a push can wait for the acknowledgements of at most {} recipients: split it, or send it with \"wait\":\"stored\"",
+        Waiting::MAX
+    )]
+    TooManyAwaited,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -105,7 +114,7 @@ impl Delivery {
             hub,
             questions: Questions::default(),
             hooks,
-            waiting: Waiting::default(),
+            waiting: Arc::default(),
             acks: Arc::default(),
             turns: AtomicU32::new(0),
         });
@@ -130,6 +139,11 @@ impl Delivery {
             deflated,
             wait_acked,
         } = draft;
+        let mut awaited = match wait_acked {
+            false => None,
+            true if recipients.len() > Waiting::MAX => return Err(PushError::TooManyAwaited),
+            true => Some(self.shared.waiting.reserve(recipients.len())?),
+        };
         let text = push.body.clone();
         let (done, outcome) = oneshot::channel();
         let shared = self.shared.clone();
@@ -137,12 +151,11 @@ impl Delivery {
         let carry_out = move |written: Result<Outcome, SubmitError>| {
             let answer = match written {
                 Ok(Outcome::Pushed { repeated, places }) => {
-                    let mut acked = Vec::new();
-                    if wait_acked {
+                    if let Some(awaited) = &mut awaited {
                         // Before anybody gets it, and so before anybody can acknowledge it.
-                        acked.extend(recipients.iter().zip(&places).map(|(user, (_, offset))| {
-                            shared.waiting.wait(user.as_str(), *offset)
-                        }));
+                        let stands = recipients.iter().zip(&places);
+                        let stands = stands.map(|(user, (_, offset))| (user.clone(), *offset));
+                        awaited.begin(stands.collect());
                     }
                     let stands = recipients.iter().zip(&places);
                     let stands: Vec<_> = stands
@@ -162,7 +175,7 @@ impl Delivery {
                     Ok(Pushed {
                         repeated,
                         places,
-                        acked,
+                        awaited,
                     })
                 }
                 Ok(_) => Err(PushError::Stopping),
@@ -255,7 +268,7 @@ impl Shared {
             .note(&subject.stream, &subject.device, epoch, offset);
         // Who hears of it may ask the store at once: so it is noted first.
         if offset.0 > 0 {
-            self.waiting.acked(subject.stream.as_str(), offset);
+            self.waiting.acked(&subject.stream, offset);
         }
     }
 

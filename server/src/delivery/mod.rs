@@ -27,6 +27,6 @@ pub use cursor::{Cursor, Foreign, Live, Missing, PageFacts, WINDOW_BYTES, WINDOW
 pub use desk::{Delivery, Draft, PushError, Pushed, StartError};
 pub use look::{look_up, read_page, tell_start};
 pub use reader::{Answer, Ready, Subject};
-pub use receipts::Waiting;
+pub use receipts::{Awaited, Crowded, Waiting};
 pub use subscription::{Ask, Subscription};
 pub use upkeep::{Hooks, NoHooks, Undelivered};

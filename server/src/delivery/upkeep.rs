@@ -3,17 +3,18 @@
 
 use super::desk::Shared;
 use crate::store::{Deadline, StoreError, Write};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What the application wants to hear. Called on a thread of the server's that has other things to do: hand work on.
 pub trait Hooks: Send + Sync + fmt::Debug {
-    /// No device of these recipients has acknowledged a push within its deadline. Told at least once: once more if the server
-    /// crashes right after.
+    /// No device of these recipients has acknowledged a push within its deadline. Told at least once: once more only if the server
+    /// ends before the store has taken that it was told.
     fn undelivered(&self, undelivered: &Undelivered);
 }
 
@@ -44,8 +45,6 @@ const TRIM_TICKS: u64 = 20;
 const TRIM_BUDGET: usize = 2_000;
 /// Deadlines carried out in one tick.
 const DEADLINES: usize = 256;
-/// Devices looked at for each recipient.
-const DEVICES: usize = 1_000;
 
 pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
     let shared = shared.clone();
@@ -53,6 +52,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
         .name("store-upkeep".into())
         .spawn(move || {
             let mut ticks = 0u64;
+            let told = Arc::new(Mutex::new(Told::default()));
             while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
                 ticks += 1;
                 // A panic would be a bug of ours; what else there is to do goes on.
@@ -61,7 +61,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
                     if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
                         shared.write_acks();
                     }
-                    tick(&shared, ticks)
+                    tick(&shared, &told, ticks)
                 }));
                 match done {
                     Ok(Ok(())) => {}
@@ -74,42 +74,80 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
         })
 }
 
-fn tick(shared: &Shared, ticks: u64) -> Result<(), StoreError> {
+fn tick(shared: &Shared, told: &Arc<Mutex<Told>>, ticks: u64) -> Result<(), StoreError> {
     // Each whatever becomes of the other.
-    let told = tell_due(shared);
+    let told = tell_due(shared, told);
     if ticks.is_multiple_of(TRIM_TICKS) {
         shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
     }
     told
 }
 
-fn tell_due(shared: &Shared) -> Result<(), StoreError> {
+/// Deadlines that were told and that the store has not let go of yet: told once, asked to be let go of until it does. At most
+/// [`DEADLINES`] and what is on its way; while the store takes nothing, those behind them wait.
+type Told = BTreeMap<(u64, Box<str>), Fired>;
+
+/// What is under way for a deadline that was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fired {
+    Submitted,
+    Failed,
+}
+
+fn tell_due(shared: &Shared, told: &Arc<Mutex<Told>>) -> Result<(), StoreError> {
     // A little late, so that acknowledgements which came in time are written by then.
     let until_ms = shared.now_ms().saturating_sub(4 * TICK.as_millis() as u64);
     for deadline in shared.store.due(until_ms, DEADLINES)? {
-        match undelivered(shared, &deadline) {
-            Ok(None) => {}
-            Ok(Some(undelivered)) => {
-                // The hook is the application's: where it panics it was told all the same.
-                let hook = || shared.hooks.undelivered(&undelivered);
-                if catch_unwind(AssertUnwindSafe(hook)).is_err() {
-                    tracing::error!(push = %deadline.push, "the hook for undelivered pushes panicked");
-                }
-            }
-            // Nobody will ever know more of it, and those behind it must not wait for it.
-            Err(error @ StoreError::Damaged { .. }) => {
-                tracing::error!(%error, push = %deadline.push, "a deadline is given up");
-            }
-            Err(error) => return Err(error),
+        let key = (deadline.at_ms, deadline.push.clone());
+        let known = lock(told).get(&key).copied();
+        match known {
+            Some(Fired::Submitted) => continue,
+            Some(Fired::Failed) => {}
+            None => tell(shared, &deadline)?,
         }
-        let fired = Write::Fired {
+        lock(told).insert(key.clone(), Fired::Submitted);
+        let write = Write::Fired {
             push: deadline.push,
             at_ms: deadline.at_ms,
         };
-        // Where the store takes nothing more now, it is told again.
-        let _ = shared.submit(fired, |_| {});
+        let (of_done, of_key) = (told.clone(), key.clone());
+        let submitted = shared.submit(write, move |written| {
+            let mut told = lock(&of_done);
+            match written {
+                Ok(_) => told.remove(&of_key),
+                Err(_) => told.insert(of_key, Fired::Failed),
+            };
+        });
+        if submitted.is_err() {
+            lock(told).insert(key, Fired::Failed);
+        }
     }
     Ok(())
+}
+
+/// Tells the hook of a deadline, if somebody has not acknowledged.
+fn tell(shared: &Shared, deadline: &Deadline) -> Result<(), StoreError> {
+    match undelivered(shared, deadline) {
+        Ok(None) => {}
+        Ok(Some(undelivered)) => {
+            // The hook is the application's: where it panics it was told all the same.
+            let hook = || shared.hooks.undelivered(&undelivered);
+            if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+                tracing::error!(push = %deadline.push, "the hook for undelivered pushes panicked");
+            }
+        }
+        // Nobody will ever know more of it, and those behind it must not wait for it.
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::error!(%error, push = %deadline.push, "a deadline is given up");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    // Every change is whole before anything that could panic.
+    told.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Who has not acknowledged a push of which the deadline has come.
@@ -117,11 +155,7 @@ fn undelivered(shared: &Shared, deadline: &Deadline) -> Result<Option<Undelivere
     let mut to = Vec::new();
     if let Some(push) = shared.store.push(&deadline.push)? {
         for (stream, _, offset) in push.places {
-            let devices = shared.store.devices(&stream, DEVICES)?;
-            // A device that came later has acknowledged nothing of it.
-            let is_acked =
-                |state: &crate::store::DeviceState| state.since < offset && state.acked >= offset;
-            if !devices.iter().any(|(_, state)| is_acked(state)) {
+            if !shared.store.receipts(&stream, offset, 0)?.acked {
                 to.push(stream);
             }
         }

@@ -4,8 +4,8 @@ use super::crash_disk::CrashDisk;
 use super::engine::Engine;
 use super::opening::{Options, Place};
 use super::promise::{
-    Deadline, DeviceState, Offset, Outcome, Page, PageLimits, PushRecord, Store, StoreError,
-    StreamState, Trimmed, Write, WriteError,
+    Deadline, DeviceState, Offset, Outcome, Page, PageLimits, PushRecord, Receipts, Store,
+    StoreError, StreamState, Trimmed, Write, WriteError,
 };
 use super::rows::{Row, device_state, entry_is_intact, push_is_intact, read_places};
 use super::tables::{DEADLINES, DEVICES, ENTRIES, NAMES, PUSHES, STREAMS, look};
@@ -110,6 +110,31 @@ impl Store for EmbeddedStore {
                 found.push((key.1.into(), device_state(key, value.value())?));
             }
             Ok(found)
+        })
+    }
+
+    fn receipts(&self, stream: &str, offset: Offset, limit: usize) -> Result<Receipts, StoreError> {
+        self.engine.read(|transaction| {
+            let mut receipts = Receipts::default();
+            let Some(row) = row(transaction, stream)? else {
+                return Ok(receipts);
+            };
+            let devices = transaction.open_table(DEVICES)?;
+            // As many as a stream may have: `Retention::MAX_DEVICES`.
+            for entry in devices.range((row.id, "")..(row.id + 1, ""))? {
+                let (key, value) = entry?;
+                let key = key.value();
+                let state = device_state(key, value.value())?;
+                if state.since >= offset {
+                    continue;
+                }
+                receipts.acked |= state.acked >= offset;
+                receipts.count += 1;
+                if receipts.devices.len() < limit {
+                    receipts.devices.push((key.1.into(), state));
+                }
+            }
+            Ok(receipts)
         })
     }
 

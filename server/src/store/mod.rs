@@ -30,5 +30,5 @@ pub use embedded::EmbeddedStore;
 pub use opening::Options;
 pub use promise::{
     Deadline, DeviceState, Entropy, Epoch, Offset, Outcome, Page, PageLimits, Push, PushRecord,
-    Retention, Store, StoreError, StreamState, Trimmed, Write, WriteError,
+    Receipts, Retention, Store, StoreError, StreamState, Trimmed, Write, WriteError,
 };

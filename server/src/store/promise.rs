@@ -50,6 +50,13 @@ pub trait Store: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<(Box<str>, DeviceState)>, StoreError>;
 
+    /// What became of the message at `offset` of a stream: judged by all devices that were there before it, of which at most
+    /// `limit` are listed, in the order of their names.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn receipts(&self, stream: &str, offset: Offset, limit: usize) -> Result<Receipts, StoreError>;
+
     /// What comes behind `after`, up to these limits; `None` when there is no such stream.
     ///
     /// # Errors
@@ -270,6 +277,17 @@ pub struct DeviceState {
     pub acked: Offset,
     /// When it was last heard of.
     pub seen_ms: u64,
+}
+
+/// Which devices have acknowledged a message. A device that was registered after it has nothing to do with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipts {
+    /// Some device has acknowledged it, listed or not.
+    pub acked: bool,
+    /// The devices it is meant for, listed or not.
+    pub count: usize,
+    /// The first of them by name.
+    pub devices: Vec<(Box<str>, DeviceState)>,
 }
 
 /// How much to read.

@@ -1,27 +1,62 @@
-//! Stories of the desk on a store that says it has failed when it has not.
+//! Stories of the desk on a store that says it has failed when it has not, or takes only some of what is written.
 
 use super::*;
 use crate::delivery::NoHooks;
 use crate::hub::ConnectionRef;
 use crate::net::{Command, Mailbox};
 use crate::store::{
-    Deadline, DeviceState, EmbeddedStore, Options, Page, PageLimits, PushRecord, Retention,
-    StoreError, StreamState, Trimmed, WriteError,
+    Deadline, DeviceState, EmbeddedStore, Options, Page, PageLimits, PushRecord, Receipts,
+    Retention, StoreError, StreamState, Trimmed, WriteError,
 };
 use mio::{Poll, Token, Waker};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
-/// A store that takes the next commit, and says that it has not.
+/// A store that takes the next commit of a push, and says that it has not; and that fails where a deadline is to be let go of.
 #[derive(Debug)]
 struct Late {
     inner: EmbeddedStore,
     lies: AtomicBool,
+    keeps_deadlines: AtomicBool,
+    /// Commits that tried to let go of a deadline.
+    fired: AtomicU32,
+}
+
+impl Late {
+    fn new() -> Self {
+        let retention = Retention {
+            max_age_ms: u64::MAX,
+            max_messages: u64::MAX,
+            max_bytes: u64::MAX,
+        };
+        let options = Options::new(retention, Box::new(|| 1));
+        Self {
+            inner: EmbeddedStore::in_memory(options).unwrap(),
+            lies: AtomicBool::new(false),
+            keeps_deadlines: AtomicBool::new(false),
+            fired: AtomicU32::new(0),
+        }
+    }
+}
+
+fn hub() -> (Poll, Arc<Hub>) {
+    let poll = Poll::new().unwrap();
+    let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+    let mailboxes = vec![Arc::new(Mailbox::new(waker))];
+    (poll, Arc::new(Hub::new(10, mailboxes, Arc::default())))
 }
 
 type Committed = Result<Vec<Result<Outcome, WriteError>>, StoreError>;
 
 impl Store for Late {
     fn commit(&self, now_ms: u64, batch: &[Write]) -> Committed {
+        let is_fired =
+            |write: &Write| matches!(write, Write::Fired { push, .. } if !push.is_empty());
+        if batch.iter().any(is_fired) {
+            self.fired.fetch_add(1, Relaxed);
+            if self.keeps_deadlines.load(Relaxed) {
+                return Err(StoreError::Full);
+            }
+        }
         let done = self.inner.commit(now_ms, batch)?;
         let has_push = batch.iter().any(|write| matches!(write, Write::Push(_)));
         if has_push && self.lies.swap(false, Relaxed) {
@@ -41,6 +76,9 @@ impl Store for Late {
         limit: usize,
     ) -> Result<Vec<(Box<str>, DeviceState)>, StoreError> {
         self.inner.devices(stream, limit)
+    }
+    fn receipts(&self, stream: &str, offset: Offset, limit: usize) -> Result<Receipts, StoreError> {
+        self.inner.receipts(stream, offset, limit)
     }
     fn read(
         &self,
@@ -83,28 +121,15 @@ fn draft(user: &User) -> Draft {
 /// Found by the simulation (seed 20570).
 #[tokio::test]
 async fn found_a_push_that_was_stored_though_it_failed_reaches_the_attached_with_its_retry() {
-    let poll = Poll::new().unwrap();
-    let waker = Waker::new(poll.registry(), Token(0)).unwrap();
-    let hub = Arc::new(Hub::new(
-        10,
-        vec![Arc::new(Mailbox::new(waker))],
-        Arc::default(),
-    ));
+    let (_poll, hub) = hub();
     let user = User::parse("user:6").unwrap();
     for (slot, is_reliable) in [(1, false), (2, true)] {
         let at = ConnectionRef::new(0, slot, 1).reliable(is_reliable);
         hub.log_in(at, None, user.clone()).unwrap();
     }
-    let retention = Retention {
-        max_age_ms: u64::MAX,
-        max_messages: u64::MAX,
-        max_bytes: u64::MAX,
-    };
-    let options = Options::new(retention, Box::new(|| 1));
-    let store = Arc::new(Late {
-        inner: EmbeddedStore::in_memory(options).unwrap(),
-        lies: AtomicBool::new(true),
-    });
+    let store = Late::new();
+    store.lies.store(true, Relaxed);
+    let store = Arc::new(store);
     let delivery = Delivery::start(store, hub.clone(), Arc::new(NoHooks)).unwrap();
     let sent = || -> Vec<(Vec<usize>, bool)> {
         let commands = hub.shard(0).take().into_iter();
@@ -127,4 +152,71 @@ async fn found_a_push_that_was_stored_though_it_failed_reaches_the_attached_with
         [(vec![2], true)],
         "not to the classic device: it may have it"
     );
+}
+
+#[derive(Debug, Default)]
+struct Counting(AtomicU32);
+
+impl Hooks for Counting {
+    fn undelivered(&self, _: &crate::delivery::Undelivered) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_the_store_does_not_let_go_of_is_told_once_all_the_same() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    store.keeps_deadlines.store(true, Relaxed);
+    let heard = Arc::new(Counting::default());
+    let delivery = Delivery::start(store.clone(), hub, heard.clone()).unwrap();
+    let user = User::parse("user:6").unwrap();
+    let mut push = draft(&user);
+    push.push.undelivered_ms = Some(1);
+    delivery.push(push).await.unwrap();
+    let until = async |times: u32| {
+        while store.fired.load(Relaxed) < times {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    until(4).await;
+    assert_eq!(heard.0.load(Relaxed), 1);
+    store.keeps_deadlines.store(false, Relaxed);
+    while !store.inner.due(u64::MAX, 1).unwrap().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(heard.0.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_push_whose_acknowledgements_find_no_room_to_wait_is_refused_and_not_stored() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    let delivery = Delivery::start(store.clone(), hub, Arc::new(NoHooks)).unwrap();
+    let user = User::parse("user:6").unwrap();
+    let waiting = || Draft {
+        wait_acked: true,
+        ..draft(&user)
+    };
+    let all = delivery.shared.waiting.reserve(Waiting::MAX).unwrap();
+    let refused = delivery.push(waiting()).await;
+    assert!(matches!(refused, Err(PushError::Crowded(_))), "{refused:?}");
+    assert_eq!(store.inner.push("order-17").unwrap(), None);
+    drop(all);
+    let pushed = delivery.push(waiting()).await.unwrap();
+    let awaited = pushed.awaited.unwrap();
+    let subject = Subject {
+        at: ConnectionRef::new(0, 1, 1),
+        turn: 0,
+        stream: user.clone(),
+        device: "phone".into(),
+    };
+    delivery.ack(&subject, pushed.places[0].0, Offset(1));
+    awaited.all().await;
+    let many = Draft {
+        recipients: vec![user.clone(); Waiting::MAX + 1],
+        ..waiting()
+    };
+    let refused = delivery.push(many).await;
+    assert!(matches!(refused, Err(PushError::TooManyAwaited)));
 }

@@ -97,11 +97,29 @@ impl From<PushError> for Problem {
     fn from(error: PushError) -> Self {
         match &error {
             PushError::Refused(WriteError::Conflict) => Self::new(StatusCode::CONFLICT, error),
-            PushError::Refused(_) => Self::new(StatusCode::BAD_REQUEST, error),
+            PushError::Refused(_) | PushError::TooManyAwaited => {
+                Self::new(StatusCode::BAD_REQUEST, error)
+            }
             PushError::Store(error) => (&**error).into(),
-            PushError::Overloaded(_) | PushError::Stopping => {
+            PushError::Overloaded(_) | PushError::Crowded(_) | PushError::Stopping => {
                 Self::later(StatusCode::SERVICE_UNAVAILABLE, error, 1)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Crowded;
+
+    #[test]
+    fn a_push_that_finds_no_room_to_wait_is_asked_to_come_again_and_one_that_never_will_is_not() {
+        let answer = Problem::from(PushError::Crowded(Crowded)).into_answer();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "1");
+        let answer = Problem::from(PushError::TooManyAwaited).into_answer();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert!(!answer.headers().contains_key(RETRY_AFTER));
     }
 }

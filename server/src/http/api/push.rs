@@ -90,8 +90,9 @@ async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Resul
     }
     if let Some(ms) = wait_ms {
         // As far as they come in time; the answer tells which did.
-        let all = futures::future::join_all(pushed.acked);
-        let _ = tokio::time::timeout(Duration::from_millis(ms), all).await;
+        if let Some(awaited) = &pushed.awaited {
+            let _ = tokio::time::timeout(Duration::from_millis(ms), awaited.all()).await;
+        }
         // What a device has said is written a moment later.
         world.delivery.write_acks().await;
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Recipients that are listed; of more, only the number is told.
 const MAX_LISTED: usize = 1_000;
-/// Devices that are listed for each recipient.
+/// Devices that are listed for each recipient; of those beyond, only the number is told. Whether it was acknowledged counts all.
 const MAX_DEVICES: usize = 100;
 /// What the shards may take to say what they have written.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ struct Recipient {
     offset: u32,
     acked: bool,
     devices: Vec<Device>,
+    #[serde(rename = "devicesOmitted")]
+    devices_omitted: usize,
 }
 
 #[derive(Serialize)]
@@ -90,7 +92,7 @@ pub(super) async fn tell(
     let known = tokio::task::spawn_blocking(move || {
         let devices = of
             .iter()
-            .map(|(user, _)| store.devices(user.as_str(), MAX_DEVICES));
+            .map(|(user, (_, offset))| store.receipts(user.as_str(), *offset, MAX_DEVICES));
         devices.collect::<Result<Vec<_>, StoreError>>()
     });
     let known = known.await.unwrap_or_else(|_| Ok(Vec::new()))?;
@@ -98,10 +100,10 @@ pub(super) async fn tell(
         .iter()
         .zip(known)
         .map(|((user, (epoch, offset)), known)| {
-            let mut devices: Vec<Device> = known
+            let devices_omitted = known.count - known.devices.len();
+            let devices: Vec<Device> = known
+                .devices
                 .into_iter()
-                // A device that came later has nothing to do with it.
-                .filter(|(_, state)| state.since < *offset)
                 .map(|(device, state)| {
                     let sent = written.get(&(user.as_str().into(), (&*device).into()));
                     let acked = state.acked >= *offset;
@@ -115,13 +117,13 @@ pub(super) async fn tell(
                     }
                 })
                 .collect();
-            devices.sort_by(|a, b| a.device.cmp(&b.device));
             Recipient {
                 to: user.to_string(),
                 epoch: epoch.to_string(),
                 offset: offset.0,
-                acked: devices.iter().any(|device| device.acked),
+                acked: known.acked,
                 devices,
+                devices_omitted,
             }
         });
     let receipt = Receipt {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::{
     Deadline, DeviceState, EmbeddedStore, Epoch, Offset, Options, Page, PageLimits, Push,
-    PushRecord, Retention, StreamState, Trimmed,
+    PushRecord, Receipts, Retention, StreamState, Trimmed,
 };
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -126,6 +126,9 @@ impl Store for Scripted {
     }
     fn devices(&self, _: &str, _: usize) -> Result<Vec<(Box<str>, DeviceState)>, StoreError> {
         Ok(Vec::new())
+    }
+    fn receipts(&self, _: &str, _: Offset, _: usize) -> Result<Receipts, StoreError> {
+        Ok(Receipts::default())
     }
     fn read(&self, _: &str, _: Offset, _: PageLimits, _: u64) -> Result<Option<Page>, StoreError> {
         Ok(None)
