@@ -3,8 +3,8 @@
 //!
 //! Nothing here holds a name, an address or a secret.
 
+use crate::logs::LineLimit;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 /// Something worth counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,39 +108,29 @@ impl Happening {
 #[derive(Debug)]
 pub struct Metrics {
     counts: [AtomicU64; H::TABLE.len()],
-    /// When each was last logged, in milliseconds since `started`, plus one; 0 is never.
-    logged: [AtomicU64; H::TABLE.len()],
-    started: Instant,
+    lines: [LineLimit; H::TABLE.len()],
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
-            logged: std::array::from_fn(|_| AtomicU64::new(0)),
-            started: Instant::now(),
+            lines: std::array::from_fn(|_| LineLimit::new()),
         }
     }
 }
 
 impl Metrics {
-    /// Counts `what`, and logs it with `detail` if it is one to log and was not logged within the last second.
+    /// Counts `what`, and logs it with `detail` if it is one to log: at most once per second, with the number of lines that were
+    /// suppressed since the last one.
     pub fn note(&self, what: Happening, detail: impl std::fmt::Display) {
         let count = self.counts[what as usize].fetch_add(1, Relaxed) + 1;
         let (_, name, is_logged) = H::TABLE[what as usize];
         if !is_logged {
             return;
         }
-        let now = self.started.elapsed().as_millis() as u64 + 1;
-        let last = self.logged[what as usize].load(Relaxed);
-        if last != 0 && now < last + LOG_INTERVAL_MS {
-            return;
-        }
-        if self.logged[what as usize]
-            .compare_exchange(last, now, Relaxed, Relaxed)
-            .is_ok()
-        {
-            tracing::warn!(event = name, total = count, %detail);
+        if let Some(suppressed) = self.lines[what as usize].admit() {
+            tracing::warn!(event = name, total = count, suppressed, %detail);
         }
     }
 
@@ -172,8 +162,6 @@ impl Metrics {
             .map(|(what, name, _)| (*name, self.total(*what)))
     }
 }
-
-const LOG_INTERVAL_MS: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
