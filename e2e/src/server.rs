@@ -34,7 +34,7 @@ pub struct Server {
 struct Lines(Arc<(Mutex<VecDeque<String>>, Condvar)>);
 
 impl Server {
-    /// Starts `serve` with the two test roles on memory, and further arguments.
+    /// Starts `serve` with the two test roles on memory, and further arguments. Tests push without a key.
     pub(crate) fn start(listen: &str, extra: &[&str]) -> Self {
         let roles = [
             format!("user={ROLE_KEY_USER}"),
@@ -43,7 +43,14 @@ impl Server {
         let mut command = Command::new(server_binary());
         command.args(["serve", "--listen", listen]);
         command
-            .args(["--role-key", &roles[0], "--role-key", &roles[1], "--memory"])
+            .args([
+                "--role-key",
+                &roles[0],
+                "--role-key",
+                &roles[1],
+                "--memory",
+                "--loopback-push",
+            ])
             .args(extra);
         Self::spawn(command)
     }

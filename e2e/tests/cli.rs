@@ -198,6 +198,7 @@ fn zero_configuration_starts_and_prints_its_generated_key_once() {
     for _ in 0..2 {
         let mut command = heartline(&["serve"]);
         command
+            .env("HEARTLINE_PUSH_ALLOW_LOOPBACK", "true")
             .current_dir(directory.path())
             .env("HEARTLINE_LISTEN", "127.0.0.1:0");
         let server = Server::spawn(command);
@@ -377,7 +378,7 @@ fn serve_reads_the_file_that_check_config_reads() {
         "listen = \"127.0.0.1:0\"\n[roles]\nuser = \"{ROLE_KEY_USER}\"\n[push]\nevents = [\"only_this\"]\n"
     );
     std::fs::write(directory.path().join("heartline.toml"), file).expect("a file");
-    let mut command = heartline(&["serve"]);
+    let mut command = heartline(&["serve", "--loopback-push"]);
     command.current_dir(directory.path());
     let server = Server::spawn(command);
     let mut device = server.device("user:6");

@@ -21,7 +21,11 @@ fn serve(address: SocketAddr, folder: &Path, extra: &[&str]) -> Server {
     let mut command = Command::new(server_binary());
     command
         .args(["serve", "--listen", &address.to_string()])
-        .args(["--role-key", &format!("user={ROLE_KEY_USER}")])
+        .args([
+            "--role-key",
+            &format!("user={ROLE_KEY_USER}"),
+            "--loopback-push",
+        ])
         .args(["--durable-event", "chat*"])
         .arg("--store-path")
         .arg(folder)

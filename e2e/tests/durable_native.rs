@@ -26,7 +26,11 @@ fn serve(address: SocketAddr, folder: &Path, extra: &[&str]) -> Server {
     let mut command = Command::new(server_binary());
     command
         .args(["serve", "--listen", &address.to_string()])
-        .args(["--role-key", &format!("user={ROLE_KEY_USER}")])
+        .args([
+            "--role-key",
+            &format!("user={ROLE_KEY_USER}"),
+            "--loopback-push",
+        ])
         .arg("--store-path")
         .arg(folder)
         .args(extra);

@@ -22,7 +22,13 @@ fn make_certificate(folder: &Path) -> rcgen::Certificate {
 
 fn serve(folder: &Path) -> Server {
     let mut command = Command::new(server_binary());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--memory"]);
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--memory",
+        "--loopback-push",
+    ]);
     command.args(["--role-key", &format!("user={ROLE_KEY_USER}")]);
     command.arg("--tls-cert").arg(folder.join("cert.pem"));
     command.arg("--tls-key").arg(folder.join("key.pem"));

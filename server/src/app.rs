@@ -1,5 +1,6 @@
 //! The one place that wires the rooms: the port, the shards, the hub, presence; and takes them down in order.
 
+use crate::auth::{Port, PushAccess};
 use crate::config::Config;
 use crate::delivery::{Delivery, Hooks, NoHooks};
 use crate::http::{Listening, Site, bind};
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle as TaskHandle;
 use tokio::time::{Instant, timeout_at};
@@ -21,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    push_address: Option<SocketAddr>,
     site: Arc<Site>,
     leaving: CancellationToken,
-    accepting: TaskHandle<()>,
+    /// One accept loop for each port.
+    accepting: Vec<TaskHandle<()>>,
     shards: Vec<RunningShard>,
 }
 
@@ -110,12 +114,9 @@ impl Server {
         config: Config,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, StartError> {
-        let listen_error = |source| StartError::Listen {
-            address: config.listen,
-            source,
-        };
-        let listener = bind(config.listen).map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let (listener, address) = open(config.listen)?;
+        let push_port = config.push.listen.map(open).transpose()?;
+        let push_address = push_port.as_ref().map(|(_, address)| *address);
         let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let store = config.store.open()?;
         let presence = Presence::start(config.redis.as_ref())?;
@@ -159,18 +160,24 @@ impl Server {
         }
         let site = Arc::new(Site::new(world, tls));
         let leaving = CancellationToken::new();
-        let listening = Listening {
-            listener,
-            site: site.clone(),
-            leaving: leaving.clone(),
+        let accept = |port: Port, listener| {
+            let listening = Listening {
+                listener,
+                port,
+                site: site.clone(),
+                leaving: leaving.clone(),
+            };
+            tokio::spawn(listening.run())
         };
-        let accepting = tokio::spawn(listening.run());
+        let mut accepting = vec![accept(Port::Public, listener)];
+        accepting.extend(push_port.map(|(listener, _)| accept(Port::Push, listener)));
         let store = site.world.config.store.path.as_deref();
         let store = store.map_or("in memory".into(), |path| path.display().to_string());
         let tls = site.tls.is_some();
         tracing::info!(%address, shards = shards.len(), %store, tls, "listening");
         Ok(Self {
             address,
+            push_address,
             site,
             leaving,
             accepting,
@@ -181,6 +188,16 @@ impl Server {
     /// Where the server listens: the port that was chosen, where the settings said 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it takes pushes and nothing else, if it has such a port.
+    pub fn push_addr(&self) -> Option<SocketAddr> {
+        self.push_address
+    }
+
+    /// Who may push.
+    pub fn push_access(&self) -> &PushAccess {
+        &self.site.push_access
     }
 
     /// What happened so far.
@@ -210,7 +227,9 @@ impl Server {
         let connections = self.metrics().connections();
         tracing::info!(connections, "draining");
         self.leaving.cancel();
-        let _ = (&mut self.accepting).await;
+        for accepting in &mut self.accepting {
+            let _ = accepting.await;
+        }
         self.site.tasks.close();
         // Half of the window for requests in progress, so that the other half is left for the farewell.
         if timeout_at(deadline - window / 2, self.site.tasks.wait())
@@ -261,9 +280,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.leaving.cancel();
-        self.accepting.abort();
+        self.accepting.iter().for_each(TaskHandle::abort);
         self.tell_shards(|| Command::Stop);
     }
+}
+
+fn open(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen_error = |source| StartError::Listen {
+        address: wanted,
+        source,
+    };
+    let listener = bind(wanted).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    Ok((listener, address))
 }
 
 impl RunningShard {

@@ -4,4 +4,4 @@ mod login;
 mod push;
 
 pub use login::{LoginRefusal, classic_login};
-pub use push::{PushGrant, PushRefusal, push_allowed};
+pub use push::{Caller, Port, PushAccess, PushGrant, PushRefusal};

@@ -182,7 +182,8 @@ fn a_whole_file_is_read() {
         xxx = { key = "X" }
         [push]
         keys = ["p"]
-        allow_loopback = false
+        allow_loopback = true
+        listen = "127.0.0.1:9001"
         [limits]
         max_connections = 7
         [redis]
@@ -196,7 +197,9 @@ fn a_whole_file_is_read() {
     let settings = layers.load().settings;
     assert_eq!(settings.config.listen.to_string(), "[::1]:9000");
     assert_eq!(settings.config.roles["xxx"].expose(), "X");
-    assert!(!settings.config.push.allow_loopback);
+    assert!(settings.config.push.allow_loopback);
+    let push_listen = settings.config.push.listen.expect("given");
+    assert_eq!(push_listen.to_string(), "127.0.0.1:9001");
     assert_eq!(settings.config.limits.max_connections, 7);
     let redis = settings.config.redis.expect("given");
     assert_eq!(
@@ -456,20 +459,48 @@ fn warnings_point_at_what_works_but_may_not_be_meant() {
         warnings(Layers::new().flag("role-key", &["user=short"])),
         ""
     );
-    expect![[r#"
-        nobody may push: push.keys is empty and push.allow_loopback is false
-        no event may be pushed: push.events is empty"#]]
-    .assert_eq(&warnings(
-        Layers::new()
-            .flag("no-loopback-push", &[])
-            .env("HEARTLINE_PUSH_EVENTS", ""),
-    ));
+    expect!["no event may be pushed: push.events is empty"]
+        .assert_eq(&warnings(Layers::new().env("HEARTLINE_PUSH_EVENTS", "")));
+    expect!["push.listen 10.0.0.1:8081 is open to other machines and speaks no TLS: whoever listens on that network sees the push keys; use 127.0.0.1, or a network of your own"]
+        .assert_eq(&warnings(Layers::new().flag("push-listen", &["10.0.0.1:8081"])));
     expect!["the environment variable HEARTLINE_LISTN is not known and has no effect; did you mean HEARTLINE_LISTEN?"].assert_eq(&warnings(
         Layers::new()
             .env("HEARTLINE_LISTN", "x")
             .env("HEARTLINE_SERVER_BIN", "x")
             .env("HEARTLINE_PORT", "tcp://10.0.0.1:80"),
     ));
+}
+
+#[test]
+fn pushing_without_a_key_is_asked_for_in_any_layer_and_taken_back_by_a_later_one() {
+    let asked = |layers: Layers| layers.load().settings.config.push.allow_loopback;
+    assert!(!asked(Layers::new()));
+    assert!(asked(Layers::new().flag("loopback-push", &[])));
+    assert!(asked(
+        Layers::new().env("HEARTLINE_PUSH_ALLOW_LOOPBACK", "true")
+    ));
+    let file = || Layers::new().toml("[push]\nallow_loopback = true\n");
+    assert!(asked(file()));
+    assert!(!asked(file().flag("no-loopback-push", &[])));
+    assert!(!asked(file().env("HEARTLINE_PUSH_ALLOW_LOOPBACK", "false")));
+}
+
+#[test]
+fn the_push_port_is_another_than_the_public_one() {
+    let both = |push: &str| {
+        Layers::new()
+            .flag("listen", &["127.0.0.1:8080"])
+            .flag("push-listen", &[push])
+    };
+    expect![[r#"
+        push.listen = 127.0.0.1:8080 (flag --push-listen): the same address as `listen`; give pushes another port, or leave it out
+    "#]]
+    .assert_eq(&both("127.0.0.1:8080").problems());
+    expect![[r#"
+        push.listen = "8081" (flag --push-listen): not an address and port; write an IP address and a port, such as 127.0.0.1:8081, or nothing
+    "#]]
+    .assert_eq(&both("8081").problems());
+    assert_eq!(both("").load().settings.config.push.listen, None);
 }
 
 #[test]
@@ -495,7 +526,8 @@ fn the_effective_configuration_shows_everything_but_secrets() {
 
         [push]
         keys = ["[secret]", "[secret]"]  # environment HEARTLINE_PUSH_KEYS
-        allow_loopback = true  # default
+        allow_loopback = false  # default
+        # listen: none
         events = ["user_tabbar", "chat*"]  # default
         durable_events = []  # default
         max_body_bytes = 2097152  # default

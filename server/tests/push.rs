@@ -192,14 +192,80 @@ async fn only_who_may_pushes() {
         line.http(&request).await.0
     };
     assert_eq!(with("").await, 200, "from this machine");
+    for wrong in [
+        "Bearer wrong",
+        "Bearer ",
+        "Bearer",
+        "bearer",
+        "Basic c2VzYW1l",
+    ] {
+        let header = format!("Authorization: {wrong}\r\n");
+        assert_eq!(with(&header).await, 401, "{wrong:?}");
+    }
+    let key = "Authorization: Bearer sesame\r\n";
+    assert_eq!(with(&format!("{key}{key}")).await, 401, "two headers");
+    assert_eq!(with("").await, 200, "a wrong key is no sign of a proxy");
     assert_eq!(with("X-Forwarded-For: 203.0.113.9\r\n").await, 403);
-    assert_eq!(with("Origin: https://evil.example\r\n").await, 403);
-    assert_eq!(with("Authorization: Bearer wrong\r\n").await, 401);
+    assert_eq!(with("").await, 403, "a proxy was seen");
     assert_eq!(
-        with("X-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer sesame\r\n").await,
+        with(&format!("X-Forwarded-For: 203.0.113.9\r\n{key}")).await,
         200
     );
 
     let closed = Line::start(|config| config.push.allow_loopback = false).await;
-    assert_eq!(closed.push("event=chat1&msg=1&to=user:1").await.0, 401);
+    let (status, reason) = closed.push("event=chat1&msg=1&to=user:1").await;
+    assert_eq!(status, 401);
+    assert!(
+        reason.contains("--push-key") && reason.contains("--loopback-push"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_was_rebound_to_this_machine_reads_no_receipts() {
+    let line = Line::start(|_| {}).await;
+    let receipts = |host: &str| {
+        format!("GET /api/v1/push/T HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    };
+    assert_eq!(
+        line.http(&receipts("127.0.0.1")).await.0,
+        404,
+        "no such push"
+    );
+    assert_eq!(line.http(&receipts("rebind.evil")).await.0, 403);
+    assert_eq!(
+        line.http(&receipts("127.0.0.1")).await.0,
+        403,
+        "a sign like any other"
+    );
+}
+
+#[tokio::test]
+async fn the_push_port_takes_pushes_and_no_websockets() {
+    let line = Line::start(|config| {
+        config.push.listen = Some("127.0.0.1:0".parse().unwrap());
+        config.push.keys = vec![Secret::new("sesame")];
+    })
+    .await;
+    let mut device = line.logged_in("user:1").await;
+    assert_eq!(line.push("event=chat1&msg=1&to=user:1").await.0, 401);
+    let pushes = Line {
+        address: line.server.push_addr().expect("a port of its own"),
+        ..line
+    };
+    assert_ne!(pushes.address, pushes.server.local_addr());
+    assert_eq!(
+        pushes.push("event=chat1&msg=1&to=user:1&type=app").await,
+        (200, "ok".into())
+    );
+    assert!(device.hear().await.contains(r#""msg":1"#));
+    let answer = pushes.raw(&line::handshake_and(b"")).await;
+    assert!(
+        answer.starts_with(b"HTTP/1.1 403 "),
+        "{:?}",
+        String::from_utf8_lossy(&answer)
+    );
+    let health = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(pushes.http(health).await.0, 200);
+    pushes.server.shutdown().await;
 }

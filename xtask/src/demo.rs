@@ -36,8 +36,11 @@ pub fn run_demo(args: &DemoArgs) -> Result<()> {
     run(program("npm", "examples/uniapp").args(["run", "--silent", "build:h5"]))?;
 
     say("demo 4/4: starting");
-    let key = random_key()?;
-    let mut server = Server::start(&binary, args.port, &key)?;
+    let keys = Keys {
+        user: random_key()?,
+        push: random_key()?,
+    };
+    let mut server = Server::start(&binary, args.port, &keys)?;
     let listener = TcpListener::bind(("127.0.0.1", args.page_port)).with_context(|| {
         format!(
             "port {} for the page is taken: choose another with --page-port",
@@ -48,33 +51,35 @@ pub fn run_demo(args: &DemoArgs) -> Result<()> {
     let relay = Relay {
         files: root().join("examples/uniapp/dist/build/h5"),
         server: server.address,
-        user_key: key,
+        user_key: keys.user,
+        push_key: keys.push.clone(),
     };
     std::thread::spawn(move || relay.serve(listener));
-    println!("{}", invitation(server.address, page));
+    println!("{}", invitation(server.address, page, &keys.push));
     if args.check {
-        return check(server.address, page);
+        return check(server.address, page, &keys.push);
     }
     let status = server.process.wait()?;
     bail!("the server ended: {status}")
 }
 
-fn invitation(server: SocketAddr, page: SocketAddr) -> String {
+fn invitation(server: SocketAddr, page: SocketAddr, push_key: &str) -> String {
     format!(
         "
   Open   http://{page}/?server=ws://{server}&api=http://{page}
   Log in as user 6 (any id works here), then, from another terminal:
 
-    curl http://{server}/ -d to=user:6 -d type=app -d event=chat1 -d 'msg=你好, from the shell'
-    curl http://{server}/ -d to=user:6 -d type=app -d event=user_tabbar -d msg=3
-    curl http://{server}/api/v1/push -d '{{\"to\":\"user:6\",\"event\":\"chat1\",\"msg\":\"stored before it is answered\"}}'
+    KEY='Authorization: Bearer {push_key}'
+    curl http://{server}/ -H \"$KEY\" -d to=user:6 -d type=app -d event=chat1 -d 'msg=你好, from the shell'
+    curl http://{server}/ -H \"$KEY\" -d to=user:6 -d type=app -d event=user_tabbar -d msg=3
+    curl http://{server}/api/v1/push -H \"$KEY\" -d '{{\"to\":\"user:6\",\"event\":\"chat1\",\"msg\":\"stored before it is answered\"}}'
 
   Ctrl-C ends the demo."
     )
 }
 
 /// Sees that the page, the token and the push are there.
-fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
+fn check(server: SocketAddr, page: SocketAddr, push_key: &str) -> Result<()> {
     let get = |url: String, words: &[&str]| -> Result<String> {
         let out = Command::new("curl")
             .args(["-sS", "--fail", "--max-time", "10"])
@@ -88,6 +93,7 @@ fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
     };
     let html = get(format!("http://{page}/"), &[])?;
     let token = get(format!("http://{page}/api/token?u=user:6"), &[])?;
+    let bearer = format!("Authorization: Bearer {push_key}");
     let form = [
         "-d",
         "to=user:6",
@@ -98,11 +104,19 @@ fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
         "-d",
         "msg=hello",
     ];
-    let direct = get(format!("http://{server}/"), &form)?;
+    let direct = get(
+        format!("http://{server}/"),
+        &[&["-H", &bearer], &form[..]].concat(),
+    )?;
     let relayed = get(format!("http://{page}/api/push"), &form)?;
     let stored = get(
         format!("http://{server}/api/v1/push"),
-        &["-d", r#"{"to":"user:6","event":"chat1","msg":"kept"}"#],
+        &[
+            "-H",
+            &bearer,
+            "-d",
+            r#"{"to":"user:6","event":"chat1","msg":"kept"}"#,
+        ],
     )?;
     if !html.contains("<div id=\"app\"")
         || !token.contains("\"token\"")
@@ -119,13 +133,19 @@ fn check(server: SocketAddr, page: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// The demo's secrets, made anew for each run.
+struct Keys {
+    user: String,
+    push: String,
+}
+
 struct Server {
     process: Child,
     address: SocketAddr,
 }
 
 impl Server {
-    fn start(binary: &std::path::Path, port: u16, key: &str) -> Result<Self> {
+    fn start(binary: &std::path::Path, port: u16, keys: &Keys) -> Result<Self> {
         // The embedded store, where `cargo clean` finds it; one per port, as two demos may run side by side.
         let store = target_dir().join(format!("demo/heartline-data-{port}"));
         if port == 0 {
@@ -140,7 +160,8 @@ impl Server {
                 "--store-path",
             ])
             .arg(store)
-            .env("HEARTLINE_ROLE_KEYS", format!("user={key}"))
+            .env("HEARTLINE_ROLE_KEYS", format!("user={}", keys.user))
+            .env("HEARTLINE_PUSH_KEYS", &keys.push)
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;

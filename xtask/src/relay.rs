@@ -19,6 +19,8 @@ pub struct Relay {
     pub server: SocketAddr,
     /// The key of the role `user`.
     pub user_key: String,
+    /// The key that pushes carry.
+    pub push_key: String,
 }
 
 impl Relay {
@@ -86,8 +88,9 @@ impl Relay {
         let mut server = TcpStream::connect(self.server).context("the server is not there")?;
         write!(
             server,
-            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             self.server,
+            self.push_key,
             request.content_type,
             request.body.len()
         )?;

@@ -467,6 +467,7 @@ impl Site {
         let _ = fs::remove_dir_all(&folder);
         let mut command = Command::new(&tools.server);
         command
+            .env("HEARTLINE_PUSH_ALLOW_LOOPBACK", "true")
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--role-key", &format!("user={KEY}"), "--log", "warn"])
             .args(["--max-connections-per-address", "0"])

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { token } from './server.js'
+import { PUSH_HEADERS, token } from './server.js'
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -70,7 +70,7 @@ export class Backend {
       if (size > MAX_BODY_BYTES) throw new Error('the body is too large')
       parts.push(part)
     }
-    const headers = { 'content-type': request.headers['content-type'] }
+    const headers = { ...PUSH_HEADERS, 'content-type': request.headers['content-type'] }
     const reply = await fetch(this.server.http, { method: 'POST', headers, body: Buffer.concat(parts) })
     return reply.text()
   }

@@ -12,6 +12,10 @@ const STARTS_WITHIN_MS = 15_000
 /** The key of the role `user` in all tests. */
 export const USER_KEY = 'browser-test-key'
 
+/** What a backend's pushes carry: where browsers connect from this machine, a push without a key is refused. */
+export const PUSH_KEY = 'browser-test-push-key'
+export const PUSH_HEADERS = { authorization: `Bearer ${PUSH_KEY}` }
+
 /** What the backend hands to the user `user:ID`. */
 export function token(id) {
   return createHash('md5').update(`${id}${USER_KEY}`).digest('hex')
@@ -42,7 +46,7 @@ export class HeartlineServer {
 
   /** Starts the process, on the same port as before. */
   async up() {
-    const keys = ['--role-key', `user=${USER_KEY}`, '--role-key', `xxx=${USER_KEY}`]
+    const keys = ['--role-key', `user=${USER_KEY}`, '--role-key', `xxx=${USER_KEY}`, '--push-key', PUSH_KEY]
     const memory = this.options.includes('--store-path') ? [] : ['--memory']
     this.child = start(serverBinary(), ['serve', '--listen', `127.0.0.1:${this.port}`, ...keys, ...memory, ...this.options])
     const keep = (text) => (this.output = (this.output + text).slice(-20_000))
@@ -69,7 +73,7 @@ export class HeartlineServer {
   /** Pushes as curl and PHP do; resolves with the reply's body. */
   async push(event, to, msg) {
     const form = { event, to, type: 'app', msg: typeof msg === 'string' ? msg : JSON.stringify(msg) }
-    const reply = await fetch(this.http, { method: 'POST', body: new URLSearchParams(form) })
+    const reply = await fetch(this.http, { method: 'POST', headers: PUSH_HEADERS, body: new URLSearchParams(form) })
     const body = await reply.text()
     if (reply.status !== 200) throw new Error(`push answered ${reply.status}: ${body}`)
     return body

@@ -16,7 +16,7 @@ import { Backend } from '../src/backend.js'
 import { Chaos } from '../src/chaos.js'
 import { Phones } from '../src/phones.js'
 import { listenerBinary, ROOT } from '../src/places.js'
-import { HeartlineServer, USER_KEY, token } from '../src/server.js'
+import { HeartlineServer, PUSH_HEADERS, USER_KEY, token } from '../src/server.js'
 import { until } from '../src/until.js'
 
 const SECONDS = Number(process.env.HEARTLINE_CHAOS_SECONDS || 60)
@@ -104,7 +104,7 @@ test(`no push is lost or doubled in ${SECONDS} s of chaos`, { timeout: (SECONDS 
 async function push(server, n) {
   try {
     const body = JSON.stringify({ to: USER, event: 'chat1', msg: n, id: `chaos-${n}` })
-    const { status } = await fetch(`${server.http}/api/v1/push`, { method: 'POST', body })
+    const { status } = await fetch(`${server.http}/api/v1/push`, { method: 'POST', headers: PUSH_HEADERS, body })
     return status === 200
   } catch {
     return false

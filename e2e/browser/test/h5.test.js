@@ -8,7 +8,7 @@ import { Backend } from '../src/backend.js'
 import { Phones } from '../src/phones.js'
 import { BUILDS, LARAVEL } from '../src/places.js'
 import { run } from '../src/processes.js'
-import { HeartlineServer } from '../src/server.js'
+import { HeartlineServer, PUSH_KEY } from '../src/server.js'
 import { until } from '../src/until.js'
 
 let server
@@ -142,11 +142,12 @@ test('where the wasm cannot be had, the same core runs as JavaScript', async () 
 async function php(event, to, msg) {
   const script = path.join(LARAVEL, 'tests/send.php')
   const hint = 'Install it: apt-get install php-cli php-curl'
-  assert.equal(await run('php', [script, server.http, event, to, msg], { hint }), 'ok\n')
+  const env = { ...process.env, HEARTLINE_PUSH_KEY: PUSH_KEY }
+  assert.equal(await run('php', [script, server.http, event, to, msg], { env, hint }), 'ok\n')
 }
 
 /** A push by curl, as the README shows it. */
 async function curl(event, to, msg) {
-  const form = ['-d', 'type=app', '-d', `event=${event}`, '-d', `to=${to}`, '--data-urlencode', `msg=${msg}`]
+  const form = ['-H', `Authorization: Bearer ${PUSH_KEY}`, '-d', 'type=app', '-d', `event=${event}`, '-d', `to=${to}`, '--data-urlencode', `msg=${msg}`]
   assert.equal(await run('curl', ['-sS', ...form, server.http], { hint: 'Install it: apt-get install curl' }), 'ok')
 }

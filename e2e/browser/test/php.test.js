@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { LARAVEL } from '../src/places.js'
 import { run } from '../src/processes.js'
-import { HeartlineServer, USER_KEY } from '../src/server.js'
+import { HeartlineServer, PUSH_KEY, USER_KEY } from '../src/server.js'
 
 const HINT = 'Install it: apt-get install php-cli php-curl'
 let server
@@ -18,7 +18,7 @@ before(async () => {
 after(() => server?.down())
 
 test('every way in which PHP pushes reaches the devices as it should', async () => {
-  const env = { ...process.env, HEARTLINE_URL: server.http, HEARTLINE_USER_KEY: USER_KEY }
+  const env = { ...process.env, HEARTLINE_URL: server.http, HEARTLINE_USER_KEY: USER_KEY, HEARTLINE_PUSH_KEY: PUSH_KEY }
   const output = await run('php', [path.join(LARAVEL, 'tests/push.php')], { env, hint: HINT })
   const [, checks] = /(\d+) checks, 0 failures\n$/.exec(output) || assert.fail(output)
   assert.ok(Number(checks) >= 40, `only ${checks} checks ran`)

@@ -26,6 +26,7 @@ async fn serve(port: u16) -> Server {
     let mut config = Config::default();
     config.listen.set_port(port);
     config.roles.insert("user".into(), Secret::new(KEY));
+    config.push.allow_loopback = true;
     config.timing.drain_window_ms = 100;
     Server::start(config).await.expect("a server")
 }

@@ -3,10 +3,11 @@
 // Where the Heartline server is, and the secrets shared with it. Values come from .env.
 
 return [
-    // The server's one port: pushes go there by HTTP, devices connect there by WebSocket.
+    // Where pushes go by HTTP: the server's port, or its --push-listen where it has one.
     'url' => env('HEARTLINE_URL', 'http://127.0.0.1:8080'),
 
-    // Sent with each push. A push without it is accepted only from the server's own machine.
+    // Sent with each push: the server's --push-key. Without it pushes are refused, unless the server is started with
+    // --loopback-push and runs on this machine.
     'push_key' => env('HEARTLINE_PUSH_KEY'),
 
     // Seconds for one push: to connect, and in all.

@@ -2,8 +2,8 @@
 
 // Pushes in every way a PHP backend does, against a running server, and looks at what the devices get.
 //
-//     heartline-server serve --listen 127.0.0.1:8080 --role-key user=KEY --memory
-//     HEARTLINE_URL=http://127.0.0.1:8080 HEARTLINE_USER_KEY=KEY php tests/push.php
+//     heartline-server serve --listen 127.0.0.1:8080 --role-key user=KEY --push-key PUSH_KEY --memory
+//     HEARTLINE_PUSH_KEY=PUSH_KEY HEARTLINE_URL=http://127.0.0.1:8080 HEARTLINE_USER_KEY=KEY php tests/push.php
 //
 // Exits with 1 if anything is not as it should be.
 

@@ -19,7 +19,7 @@ export async function startServer(t, flags = []) {
   const base = `http://127.0.0.1:${port}`
   let child
   const start = async () => {
-    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--role-key', `user=${KEY}`, ...flags]
+    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--role-key', `user=${KEY}`, '--loopback-push', ...flags]
     if (!flags.includes('--store-path')) args.push('--memory')
     child = spawn(binary, args, { stdio: 'ignore' })
     await until(() => fetch(`${base}/healthz`).then((response) => response.ok, () => false), 'the server to answer /healthz')

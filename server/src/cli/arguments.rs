@@ -68,12 +68,7 @@ pub(super) fn sources(matches: &ArgMatches) -> Sources {
         let name = flag.name();
         // A command that does not take this flag has no such id.
         let given = match flag {
-            Flag::Off(_) => matches
-                .try_get_one::<bool>(name)
-                .ok()
-                .flatten()
-                .filter(|given| **given)
-                .map(|_| Vec::new()),
+            Flag::Switch(..) => is_given(matches, name).then(Vec::new),
             Flag::One(..) | Flag::Many(..) => matches
                 .try_get_many::<String>(name)
                 .ok()
@@ -84,9 +79,16 @@ pub(super) fn sources(matches: &ArgMatches) -> Sources {
             name: name.to_owned(),
             values,
         }));
+        if let Flag::Switch(_, off) = flag
+            && is_given(matches, off)
+        {
+            flags.push(FlagValue {
+                name: off.to_owned(),
+                values: Vec::new(),
+            });
+        }
     }
-    // A command that does not take this flag has no such id.
-    if let Ok(Some(true)) = matches.try_get_one::<bool>("memory") {
+    if is_given(matches, "memory") {
         flags.push(FlagValue {
             name: "store-path".into(),
             values: vec![String::new()],
@@ -98,6 +100,11 @@ pub(super) fn sources(matches: &ArgMatches) -> Sources {
         environment: std::env::vars_os().collect(),
         flags,
     }
+}
+
+/// Whether a flag without a value is there. A command that does not take it has no such id.
+fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    matches!(matches.try_get_one::<bool>(name), Ok(Some(true)))
 }
 
 fn settings(wanted: fn(&str) -> bool) -> Vec<Arg> {
@@ -112,6 +119,17 @@ fn settings(wanted: fn(&str) -> bool) -> Vec<Arg> {
             setting.flag,
             format!("{} [env: {}]", setting.help, setting.env),
         ));
+        if let Flag::Switch(name, off) = setting.flag {
+            args.push(
+                Arg::new(off)
+                    .long(off)
+                    .action(ArgAction::SetTrue)
+                    .overrides_with(name)
+                    .help(format!(
+                        "The opposite of --{name}; of the two, the later one counts"
+                    )),
+            );
+        }
         if let Some(twin) = setting.file {
             let help = format!(
                 "The same as --{}, from a file [env: {}]",
@@ -135,7 +153,7 @@ fn argument(flag: Flag, help: String) -> Arg {
             .value_name(value)
             .allow_hyphen_values(true)
             .action(ArgAction::Append),
-        Flag::Off(_) => arg.action(ArgAction::SetTrue),
+        Flag::Switch(..) => arg.action(ArgAction::SetTrue),
     }
 }
 
@@ -181,7 +199,7 @@ fn push() -> Command {
             text(
                 "key",
                 "KEY",
-                "The push key; none is needed on the server's own machine",
+                "The push key; none is needed on the machine of a server with --loopback-push",
             )
             .env("HEARTLINE_PUSH_KEY")
             .hide_env_values(true),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 
 use super::load_or_say;
+use crate::auth::PushAccess;
 use crate::config::effective;
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
@@ -15,6 +16,11 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
                 None => println!("# file: none"),
             }
             print!("{}", effective(&loaded));
+            let config = &loaded.settings.config;
+            println!("\n# What is open, and who may push:");
+            for sentence in PushAccess::new(config).describe(config.listen, config.push.listen) {
+                println!("# {sentence}");
+            }
             for warning in &loaded.warnings {
                 eprintln!("warning: {warning}");
             }

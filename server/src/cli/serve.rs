@@ -66,6 +66,19 @@ async fn serve(config: Config) -> ExitCode {
         std::io::stdout(),
         "heartline-server listening on http://{address} (ws and http)"
     );
+    if let Some(address) = server.push_addr() {
+        let _ = writeln!(
+            std::io::stdout(),
+            "heartline-server taking pushes on http://{address} (http)"
+        );
+    }
+    let access = server.push_access();
+    for sentence in access.describe(address, server.push_addr()) {
+        match access.is_closed() {
+            false => tracing::info!("{sentence}"),
+            true => tracing::warn!("{sentence}"),
+        }
+    }
     let name = loop {
         match signals.next().await {
             HANGUP => match server.reload_tls() {

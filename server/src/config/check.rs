@@ -74,6 +74,15 @@ pub(super) fn problems(
             );
         }
     }
+    if config.push.listen == Some(config.listen) && config.listen.port() != 0 {
+        add(
+            "push.listen",
+            "push.listen",
+            Some(config.listen.to_string()),
+            "the same address as `listen`",
+            "give pushes another port, or leave it out",
+        );
+    }
     let timing = &config.timing;
     if timing.idle_timeout_ms <= timing.ping_interval_ms {
         add(
@@ -155,8 +164,13 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
             ));
         }
     }
-    if config.push.keys.is_empty() && !config.push.allow_loopback {
-        found.push("nobody may push: push.keys is empty and push.allow_loopback is false".into());
+    if let Some(address) = config.push.listen
+        && !address.ip().is_loopback()
+    {
+        found.push(format!(
+            "push.listen {address} is open to other machines and speaks no TLS: whoever listens on that network sees \
+             the push keys; use 127.0.0.1, or a network of your own"
+        ));
     }
     if config.push.events.is_empty() {
         found.push("no event may be pushed: push.events is empty".into());

@@ -142,7 +142,7 @@ impl Loader {
                 (Some(text), None) => {
                     let given = match setting.flag {
                         Flag::Many(..) => Given::list(text),
-                        Flag::One(..) | Flag::Off(_) => Given::Text(text.clone()),
+                        Flag::One(..) | Flag::Switch(..) => Given::Text(text.clone()),
                     };
                     self.apply(setting, given, &source(setting.env));
                 }
@@ -165,12 +165,17 @@ impl Loader {
             if let Some(flag) = given(setting.flag) {
                 let values = flag.values.clone();
                 match setting.flag {
-                    Flag::Off(_) => self.apply(setting, Given::Switch(false), &source),
+                    Flag::Switch(..) => self.apply(setting, Given::Switch(true), &source),
                     Flag::Many(..) => self.apply(setting, Given::Texts(values), &source),
                     Flag::One(..) => values
                         .into_iter()
                         .for_each(|v| self.apply(setting, Given::Text(v), &source)),
                 }
+            }
+            if let Flag::Switch(_, off) = setting.flag
+                && sources.flags.iter().any(|given| given.name == off)
+            {
+                self.apply(setting, Given::Switch(false), &format!("flag --{off}"));
             }
             if let Some((twin, flag)) = twin {
                 let by = format!("flag --{}", twin.flag.name());

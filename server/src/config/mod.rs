@@ -113,8 +113,11 @@ pub struct Secret(String);
 pub struct PushConfig {
     /// Accepted as `Authorization: Bearer KEY`.
     pub keys: Vec<Secret>,
-    /// Accept a push without a key from loopback, if it carries no forwarding header.
+    /// Accept a push without a key from a program of this machine, until the first sign of a proxy on this machine.
+    /// Independent of the keys, which are good from everywhere.
     pub allow_loopback: bool,
+    /// A port for pushes alone; then `Config::listen` takes no push without a key. It never speaks TLS.
+    pub listen: Option<SocketAddr>,
     /// Allowed events: exact names, or prefixes ending in `*`.
     pub events: Vec<String>,
     /// Classic pushes of these events are stored before they are answered: exact names, or prefixes ending in `*`.
@@ -247,7 +250,8 @@ impl Default for Config {
             roles: BTreeMap::new(),
             push: PushConfig {
                 keys: Vec::new(),
-                allow_loopback: true,
+                allow_loopback: false,
+                listen: None,
                 events: vec!["user_tabbar".into(), "chat*".into()],
                 durable_events: Vec::new(),
                 max_body_bytes: 2 * 1024 * 1024,

@@ -28,8 +28,8 @@ pub enum Flag {
     One(&'static str, &'static str),
     /// `--name VALUE`, as often as wanted.
     Many(&'static str, &'static str),
-    /// `--name` alone, which switches the setting off.
-    Off(&'static str),
+    /// Two flags without a value: the first switches the setting on, the second off.
+    Switch(&'static str, &'static str),
 }
 
 /// The names under which a secret setting may name a file instead.
@@ -47,6 +47,8 @@ pub struct FileTwin {
 #[derive(Debug)]
 pub(super) enum Kind {
     Address(fn(&mut Settings) -> &mut SocketAddr),
+    /// An address that may be missing: an empty text.
+    OptionalAddress(fn(&mut Settings) -> &mut Option<SocketAddr>),
     Number {
         unit: &'static str,
         min: u64,
@@ -83,7 +85,7 @@ impl Flag {
     /// The flag's name without dashes.
     pub fn name(self) -> &'static str {
         match self {
-            Self::One(name, _) | Self::Many(name, _) | Self::Off(name) => name,
+            Self::One(name, _) | Self::Many(name, _) | Self::Switch(name, _) => name,
         }
     }
 }
@@ -176,10 +178,18 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         path: "push.allow_loopback",
         env: "HEARTLINE_PUSH_ALLOW_LOOPBACK",
-        flag: Flag::Off("no-loopback-push"),
-        help: "Demand a key for every push, from this machine too",
+        flag: Flag::Switch("loopback-push", "no-loopback-push"),
+        help: "Programs of this machine may push without a key, until the first sign of a proxy on this machine",
         file: None,
         kind: Kind::Switch(|settings| &mut settings.config.push.allow_loopback),
+    },
+    Setting {
+        path: "push.listen",
+        env: "HEARTLINE_PUSH_LISTEN",
+        flag: Flag::One("push-listen", "ADDRESS:PORT"),
+        help: "A port of their own for backends' pushes, which no proxy needs to reach; empty: they use --listen",
+        file: None,
+        kind: Kind::OptionalAddress(|settings| &mut settings.config.push.listen),
     },
     Setting {
         path: "push.events",

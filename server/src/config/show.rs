@@ -48,6 +48,7 @@ pub fn effective(loaded: &Loaded) -> String {
 fn value(kind: &Kind, settings: &mut Settings) -> Option<String> {
     Some(match kind {
         Kind::Address(place) => format!("\"{}\"", place(settings)),
+        Kind::OptionalAddress(place) => format!("\"{}\"", (*place(settings))?),
         Kind::Number { get, .. } => get(settings).to_string(),
         Kind::Switch(place) => place(settings).to_string(),
         Kind::Texts { place, .. } => list(place(settings).iter().map(|text| quoted(text))),

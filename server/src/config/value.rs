@@ -49,6 +49,18 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
                 )
             })?;
         }
+        Kind::OptionalAddress(place) => {
+            let text = given.text().map(str::trim);
+            *place(settings) = match text {
+                Some("") => None,
+                text => Some(text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+                    wrong(
+                        "not an address and port".into(),
+                        "write an IP address and a port, such as 127.0.0.1:8081, or nothing".into(),
+                    )
+                })?),
+            };
+        }
         Kind::Number {
             unit,
             min,

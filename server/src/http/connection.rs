@@ -3,13 +3,13 @@
 use super::guard::Guard;
 use super::route::{Site, route};
 use super::stream::Stream;
+use crate::auth::{Caller, Port};
 use crate::hub::Permit;
 use crate::metrics::Happening;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -28,11 +28,13 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 pub(super) async fn serve(
     site: Arc<Site>,
     stream: TcpStream,
-    peer: IpAddr,
+    caller: Caller,
     permit: Permit,
     leaving: CancellationToken,
 ) {
-    let stream = match &site.tls {
+    // Backends use the push port by an address of this machine or of a private network, which no certificate names.
+    let tls = site.tls.as_ref().filter(|_| caller.port == Port::Public);
+    let stream = match tls {
         None => Stream::Plain(stream),
         Some(tls) => {
             let handshake = Stream::secure(stream, tls.present());
@@ -57,7 +59,7 @@ pub(super) async fn serve(
     let service = service_fn(move |request| {
         let (site, linger) = (site.clone(), linger.clone());
         async move {
-            let response = route(&site, peer, request).await;
+            let response = route(&site, caller, request).await;
             if response.status().is_client_error() || response.status().is_server_error() {
                 linger.store(true, Relaxed);
             }

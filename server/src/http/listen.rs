@@ -3,6 +3,7 @@
 
 use super::connection::serve;
 use super::route::Site;
+use crate::auth::{Caller, Port};
 use crate::metrics::Happening;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -45,6 +46,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub struct Listening {
     /// The open port.
     pub listener: TcpListener,
+    /// Which of the two it is.
+    pub port: Port,
     /// What its connections are served from.
     pub site: Arc<Site>,
     /// No further connection when this is cancelled.
@@ -56,6 +59,7 @@ impl Listening {
     pub async fn run(self) {
         let Self {
             listener,
+            port,
             site,
             leaving,
         } = self;
@@ -78,7 +82,8 @@ impl Listening {
                 Ok(permit) => {
                     // A ping or a badge is small and must not wait for more.
                     let _ = stream.set_nodelay(true);
-                    let served = serve(site.clone(), stream, peer, permit, leaving.clone());
+                    let caller = Caller { peer, port };
+                    let served = serve(site.clone(), stream, caller, permit, leaving.clone());
                     site.tasks.spawn(served);
                 }
                 Err(reason) => site

@@ -6,7 +6,7 @@ use super::api::new_id;
 use super::body::{self, BodyRefusal};
 use super::form;
 use super::route::Site;
-use crate::auth::{PushRefusal, push_allowed};
+use crate::auth::{Caller, PushRefusal};
 use crate::delivery::{Draft, PushError};
 use crate::metrics::Happening;
 use crate::net::frame;
@@ -16,15 +16,14 @@ use heartline_protocol::PushForm;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What a body may take to come.
 pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Carries out one push.
-pub(super) async fn push(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Answer {
-    let response = attempt(site, peer, request)
+pub(super) async fn push(site: &Site, caller: Caller, request: Request<Incoming>) -> Answer {
+    let response = attempt(site, caller, request)
         .await
         .unwrap_or_else(|refused| refused);
     if response.status() != StatusCode::OK {
@@ -35,10 +34,16 @@ pub(super) async fn push(site: &Site, peer: IpAddr, request: Request<Incoming>) 
     response
 }
 
-async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Result<Answer, Answer> {
+async fn attempt(
+    site: &Site,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<Answer, Answer> {
     let world = &site.world;
     let config = &world.config.push;
-    push_allowed(config, peer, request.headers()).map_err(not_allowed)?;
+    (site.push_access)
+        .authorise(caller, &request)
+        .map_err(not_allowed)?;
 
     let (head, incoming) = request.into_parts();
     let body = body::read(
@@ -156,14 +161,11 @@ fn classic(headers: &hyper::HeaderMap, body: &'static str) -> Answer {
 }
 
 fn not_allowed(reason: PushRefusal) -> Answer {
-    match reason {
-        PushRefusal::WrongKey | PushRefusal::KeyRequired => {
-            let mut response = refusal(StatusCode::UNAUTHORIZED, reason);
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-        PushRefusal::Forwarded | PushRefusal::WebPage => refusal(StatusCode::FORBIDDEN, reason),
+    let mut response = refusal(reason.status(), reason);
+    if reason.status() == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    response
 }

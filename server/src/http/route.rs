@@ -3,6 +3,7 @@
 use super::answer::{Answer, answer, refusal};
 use super::body::BodyRoom;
 use super::{api, handshake, push};
+use crate::auth::{Caller, Port, PushAccess};
 use crate::config::Config;
 use crate::hub::Door;
 use crate::net::World;
@@ -12,7 +13,6 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,8 @@ pub struct Site {
     pub tls: Option<Tls>,
     /// Counts every task of the HTTP side.
     pub tasks: TaskTracker,
+    /// Who may push, and ask about pushes.
+    pub push_access: PushAccess,
     pub(super) push_events: EventPatterns,
     pub(super) durable_events: EventPatterns,
     pub(super) push_limits: Limits,
@@ -60,6 +62,7 @@ impl Site {
             ),
             tls,
             tasks: TaskTracker::new(),
+            push_access: PushAccess::new(&world.config),
             push_events: EventPatterns::new(push.events.iter().cloned()),
             durable_events: EventPatterns::new(push.durable_events.iter().cloned()),
             push_limits: Limits {
@@ -80,18 +83,25 @@ impl Site {
 }
 
 /// Answers one request.
-pub(super) async fn route(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+pub(super) async fn route(site: &Arc<Site>, caller: Caller, request: Request<Incoming>) -> Answer {
+    site.push_access.observe(caller, &request);
     if handshake::is_wanted(request.headers()) {
-        return handshake::shake(site, peer, request);
+        return match caller.port {
+            Port::Public => handshake::shake(site, caller.peer, request),
+            Port::Push => refusal(
+                StatusCode::FORBIDDEN,
+                "this port takes pushes only: open WebSockets on the address of the setting `listen`",
+            ),
+        };
     }
     if request.uri().path().starts_with(api::PREFIX) {
-        return api::answer(site, peer, request).await;
+        return api::answer(site, caller, request).await;
     }
     let is_empty = request.body().is_end_stream();
     match *request.method() {
         Method::GET | Method::HEAD if request.uri().path() == "/healthz" => health(site),
         // Any method with a body is a push, as it was; a question without one is not.
-        Method::GET if !is_empty => push::push(site, peer, request).await,
+        Method::GET if !is_empty => push::push(site, caller, request).await,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT => {
             let mut response = refusal(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -102,7 +112,7 @@ pub(super) async fn route(site: &Arc<Site>, peer: IpAddr, request: Request<Incom
                 .insert(ALLOW, HeaderValue::from_static("POST"));
             response
         }
-        _ => push::push(site, peer, request).await,
+        _ => push::push(site, caller, request).await,
     }
 }
 

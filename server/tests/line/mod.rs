@@ -46,6 +46,7 @@ impl Line {
         config.roles = ["user", "xxx"]
             .map(|role| (role.to_owned(), Secret::new("K")))
             .into();
+        config.push.allow_loopback = true;
         change(&mut config);
         let server = Server::start_with(config, hooks)
             .await

@@ -91,6 +91,7 @@ impl Serving {
             "--role-key",
             "xxx=X",
             "--memory",
+            "--loopback-push",
         ];
         arguments.extend(more);
         Self::start(heartline(&arguments))

@@ -68,7 +68,7 @@ impl Loader {
             .filter(|line| !line.is_empty());
         let given = match setting.flag {
             Flag::Many(..) => Given::Texts(lines.map(str::to_owned).collect()),
-            Flag::One(..) | Flag::Off(_) => Given::Text(texts.concat()),
+            Flag::One(..) | Flag::Switch(..) => Given::Text(texts.concat()),
         };
         self.apply(setting, given, by);
     }

@@ -65,16 +65,11 @@ impl Problem {
 
 impl From<PushRefusal> for Problem {
     fn from(reason: PushRefusal) -> Self {
-        match reason {
-            PushRefusal::WrongKey | PushRefusal::KeyRequired => {
-                let mut problem = Self::new(StatusCode::UNAUTHORIZED, reason);
-                problem.header = Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
-                problem
-            }
-            PushRefusal::Forwarded | PushRefusal::WebPage => {
-                Self::new(StatusCode::FORBIDDEN, reason)
-            }
+        let mut problem = Self::new(reason.status(), reason);
+        if problem.status == StatusCode::UNAUTHORIZED {
+            problem.header = Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
+        problem
     }
 }
 

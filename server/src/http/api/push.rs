@@ -7,33 +7,36 @@ use super::super::route::Site;
 use super::draft::{self, Asked};
 use super::problem::Problem;
 use super::receipts;
-use crate::auth::push_allowed;
+use crate::auth::Caller;
 use crate::delivery::Draft;
 use crate::metrics::Happening;
 use crate::net::frame;
 use crate::store::Push;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Carries out one push.
 pub(super) async fn push(
     site: &Site,
-    peer: IpAddr,
+    caller: Caller,
     request: Request<Incoming>,
 ) -> Result<Answer, Problem> {
-    attempt(site, peer, request).await.inspect_err(|problem| {
+    attempt(site, caller, request).await.inspect_err(|problem| {
         site.world
             .metrics
             .note(Happening::PushRefused, problem.status())
     })
 }
 
-async fn attempt(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Result<Answer, Problem> {
+async fn attempt(
+    site: &Site,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
     let world = &site.world;
     let config = &world.config.push;
-    push_allowed(config, peer, request.headers())?;
+    site.push_access.authorise(caller, &request)?;
     let (head, incoming) = request.into_parts();
     let body = body::read(
         &head.headers,

@@ -3,14 +3,13 @@
 use super::super::answer::{Answer, answer};
 use super::super::route::Site;
 use super::problem::Problem;
-use crate::auth::push_allowed;
+use crate::auth::Caller;
 use crate::net::{Command, Inspect, Seen};
 use crate::store::{Epoch, Offset, StoreError};
 use heartline_protocol::User;
-use hyper::{HeaderMap, StatusCode};
+use hyper::{Request, StatusCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Recipients that are listed; of more, only the number is told.
@@ -50,13 +49,13 @@ struct Device {
 }
 
 /// `GET /api/v1/push/ID`.
-pub(super) async fn receipts(
+pub(super) async fn receipts<B>(
     site: &Site,
-    peer: IpAddr,
-    headers: &HeaderMap,
+    caller: Caller,
+    request: &Request<B>,
     id: &str,
 ) -> Result<Answer, Problem> {
-    push_allowed(&site.world.config.push, peer, headers)?;
+    site.push_access.authorise(caller, request)?;
     let (store, of) = (site.world.delivery.store().clone(), id.to_owned());
     let record = tokio::task::spawn_blocking(move || store.push(&of)).await;
     let Some(record) = record.unwrap_or(Ok(None))? else {
