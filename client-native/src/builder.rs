@@ -187,7 +187,7 @@ pub enum BuildError {
     /// The address.
     #[error("`{url}` cannot be dialled: {why}")]
     Url {
-        /// The address as given.
+        /// The address as given, but for what may be a secret in it: user, password and query.
         url: String,
         /// What is wrong with it.
         why: &'static str,

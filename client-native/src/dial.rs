@@ -42,6 +42,16 @@ pub(crate) struct Endpoint {
     max_message_bytes: usize,
 }
 
+/// An address for an error's text: what stands before an `@` or behind a `?` may be a password or a token.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        _ => url.to_owned(),
+    }
+}
+
 impl Endpoint {
     pub(crate) fn new(
         url: &str,
@@ -49,7 +59,7 @@ impl Endpoint {
         max_message_bytes: usize,
     ) -> Result<Self, BuildError> {
         let bad = |why: &'static str| BuildError::Url {
-            url: url.to_owned(),
+            url: without_secrets(url),
             why,
         };
         let uri: Uri = url.parse().map_err(|_| bad("it is not a URL"))?;

@@ -17,8 +17,8 @@ use crate::ws::Peer;
 const KEPT_LINES: usize = 2_000;
 /// From spawn to the readiness line.
 const START_WITHIN: Duration = Duration::from_secs(20);
-/// What the server prints when it is ready, before its address.
-const READY: &str = "heartline-server listening on http://";
+/// What the server prints when it is ready, before its address; with TLS it says `https`.
+const READY: &str = "heartline-server listening on http";
 
 /// A server process. Dropping it kills the process.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Server {
             if let Some(line) =
                 stdout.wait_for(Duration::from_millis(50), |line| line.starts_with(READY))
             {
-                let rest = &line[READY.len()..];
+                let rest = line.split("://").nth(1).unwrap_or_default();
                 let end = rest
                     .find(|c: char| !(c.is_ascii_digit() || ".:[]abcdef".contains(c)))
                     .unwrap_or(rest.len());

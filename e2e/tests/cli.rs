@@ -181,7 +181,8 @@ fn a_wrong_flag_is_an_error_that_says_which() {
         (&["serve", "--listen", "nonsense"], "nonsense"),
         (&["serve", "--ping-interval-ms", "soon"], "soon"),
         (&["serve", "--role-key", "no-equals-sign"], "role-key"),
-        (&["no-such-command"], "no-such-command"),
+        // A word that belongs to nothing may be a key: it is not repeated.
+        (&["no-such-command"], "is no command"),
     ] {
         let output = heartline(arguments).output().expect("the binary runs");
         assert!(!output.status.success(), "{arguments:?}");

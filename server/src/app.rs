@@ -205,18 +205,27 @@ impl Server {
         &self.site.world.metrics
     }
 
-    /// Reads the certificate and its key again, for connections that come from now on. Does nothing where the port does not speak
-    /// TLS.
+    /// Reads the certificate and its key again, for connections that come from now on. `false` where the port does not speak TLS: there is
+    /// nothing to read.
     ///
     /// # Errors
     /// When they cannot be used; the former ones stay.
-    pub fn reload_tls(&self) -> Result<(), TlsError> {
+    pub fn reload_tls(&self) -> Result<bool, TlsError> {
         let Some(tls) = &self.site.tls else {
-            return Ok(());
+            return Ok(false);
         };
         tls.reload().inspect_err(|error| {
             self.metrics().note(Happening::TlsReloadFailed, error);
-        })
+        })?;
+        if let Some(warning) = tls.warning() {
+            tracing::warn!("{warning}");
+        }
+        Ok(true)
+    }
+
+    /// Whether the port speaks TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.site.tls.is_some()
     }
 
     /// Leaves in order: no further connection; requests in progress are answered and what they pushed is delivered;

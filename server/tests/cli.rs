@@ -123,6 +123,19 @@ fn a_port_in_use_is_said() {
 }
 
 #[test]
+fn sighup_without_tls_says_that_there_is_nothing_to_read() {
+    let server = Serving::classic(&[]);
+    server.signal(Signal::HUP);
+    let is_told = |text: &String| text.contains("SIGHUP changes nothing");
+    eventually("told", Duration::from_secs(5), || server.stderr(), is_told);
+    assert!(
+        !server.stderr().contains("was read again"),
+        "{}",
+        server.stderr()
+    );
+}
+
+#[test]
 fn json_logs_are_one_object_per_line() {
     let server = Serving::classic(&["--log-format", "json"]);
     eventually(
@@ -306,6 +319,135 @@ fn push_names_what_it_cannot_reach() {
     assert!(code == 2 && stderr.contains("--ca-file"), "{code} {stderr}");
     let (code, _, stderr) = push("127.0.0.1:8080");
     assert!(code == 2 && stderr.contains("--url"), "{code} {stderr}");
+}
+
+/// A server with TLS, and its folder, where `cert.pem` is what it shows.
+fn with_tls(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Serving, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    change(&mut params);
+    let cert = params.self_signed(&key).expect("a certificate");
+    std::fs::write(folder.path().join("cert.pem"), cert.pem()).expect("written");
+    std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).expect("written");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let server = Serving::classic(&[
+        "--tls-cert",
+        &path("cert.pem"),
+        "--tls-key",
+        &path("key.pem"),
+    ]);
+    (server, folder)
+}
+
+#[test]
+fn push_says_why_it_does_not_trust_a_server_and_what_to_do() {
+    let (server, folder) = with_tls(|params| params.is_ca = rcgen::IsCa::ExplicitNoCa);
+    let port = server.address.port();
+    assert_eq!(
+        server.ready_line,
+        format!("heartline-server listening on https://127.0.0.1:{port} (wss and https)\n")
+    );
+    let push = |url: &str, more: &[&str]| {
+        let mut arguments = vec![
+            "push", "--url", url, "--to", "user:1", "--event", "chat", "--msg", "m",
+        ];
+        arguments.extend(more);
+        let (code, stdout, stderr) = run_in(folder.path(), heartline(&arguments));
+        assert_ne!(code, 0, "{stdout}");
+        stderr
+    };
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("another");
+    std::fs::write(folder.path().join("server.pem"), other.cert.pem()).expect("written");
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let authority = authority.self_signed(&key).expect("an authority");
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).expect("written");
+    std::fs::write(folder.path().join("key.only"), key.serialize_pem()).expect("written");
+    let url = format!("https://localhost:{port}/");
+    for (url, more, sentence) in [
+        (
+            &url,
+            &["--ca-file", "server.pem"][..],
+            "server.pem, which holds only a server's certificate and no authority's; name the file",
+        ),
+        (
+            &url,
+            &["--ca-file", "ca.pem"],
+            "signed by none of those in --ca-file ca.pem; name the file",
+        ),
+        (
+            &url,
+            &[],
+            "signed by no public authority; name the file of its authority's certificate with --ca-file",
+        ),
+        (
+            &format!("https://127.0.0.1:{port}/"),
+            &["--ca-file", "cert.pem"],
+            "is not for 127.0.0.1; use a name",
+        ),
+        (
+            &url,
+            &["--ca-file", "key.only"],
+            "--ca-file key.only: it holds no certificate; name the file",
+        ),
+        (
+            &url,
+            &["--ca-file", "none.pem"],
+            "--ca-file none.pem: it cannot be read",
+        ),
+    ] {
+        let stderr = push(url, more);
+        assert!(stderr.contains(sentence), "{more:?}: {stderr}");
+    }
+    let plain = Serving::classic(&[]);
+    let stderr = push(&format!("https://localhost:{}/", plain.address.port()), &[]);
+    assert!(stderr.contains("does not speak TLS there"), "{stderr}");
+
+    let all = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (server, folder) = with_tls(|params| params.is_ca = all);
+    let ca_file = folder.path().join("cert.pem").display().to_string();
+    let url = format!("https://localhost:{}/", server.address.port());
+    let stderr = push(&url, &["--ca-file", &ca_file]);
+    assert!(
+        stderr.contains("is an authority's (CA:TRUE) and no server's"),
+        "{stderr}"
+    );
+    let (server, folder) = with_tls(|params| params.not_after = rcgen::date_time_ymd(2002, 1, 1));
+    let ca_file = folder.path().join("cert.pem").display().to_string();
+    let url = format!("https://localhost:{}/", server.address.port());
+    let stderr = push(&url, &["--ca-file", &ca_file]);
+    assert!(stderr.contains("has ended"), "{stderr}");
+    let warns = |text: &String| text.contains("it ended on 2002-01-01 00:00 UTC");
+    eventually(
+        "a warning",
+        Duration::from_secs(5),
+        || server.stderr(),
+        warns,
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_had_is_no_fault_of_the_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("file"), "").expect("written");
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--role-key",
+        "user=K",
+        "--store-path",
+        "file",
+    ];
+    let (code, stdout, stderr) = run_in(folder.path(), heartline(&arguments));
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(
+        stderr.contains("the server cannot start: the store: "),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("127.0.0.1"), "{stderr}");
 }
 
 #[test]

@@ -309,9 +309,9 @@ fn every_bound_is_named_with_its_remedy() {
             .flag("allowed-origin", &["https://a.example/"])
             .flag("log-format", &["xml"]),
         expect![[r#"
-            limits.max_connections = "many" (heartline.toml): not a whole number of connections; write a whole number from 1 to 10000000
+            limits.max_connections = "many" (heartline.toml): a text, not a whole number of connections; write a whole number from 1 to 10000000, without quotes
             listen = 8080 (heartline.toml): not an address and port; write an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
-            push.allow_loopback = "maybe" (heartline.toml): neither true nor false; write true or false
+            push.allow_loopback = "maybe" (heartline.toml): a text, neither true nor false; write true or false, without quotes
             timing.ping_interval_ms = 0 (heartline.toml): the least is 10 ms; write a whole number from 10 to 86400000
             push.events = a*b (environment HEARTLINE_PUSH_EVENTS): an entry is not understood; write an event's name, or the beginning of names and one `*` at the end
             limits.max_message_bytes = "-1" (environment HEARTLINE_MAX_MESSAGE_BYTES): the least is 128 bytes; write a whole number from 128 to 1073741824
@@ -320,6 +320,130 @@ fn every_bound_is_named_with_its_remedy() {
             shards = "5000" (flag --shards): the most is 1024 threads; write a whole number from 0 to 1024
             log.format = "xml" (flag --log-format): no such format; write text or json
         "#]],
+    );
+}
+
+#[test]
+fn a_key_given_twice_for_a_role_is_an_error_in_each_layer() {
+    refused(
+        Layers::new()
+            .env("HEARTLINE_ROLE_KEYS", "user=A,xxx=B,user=C")
+            .flag("role-key", &["user=D", "xxx=E", "user=D"])
+            .file("key", "F")
+            .flag("role-key-file", &["xxx=key"]),
+        expect![[r#"
+            roles.user (environment HEARTLINE_ROLE_KEYS): given twice; give one key for each role: a role has one
+            roles.user (flag --role-key): given twice; give one key for each role: a role has one
+            roles.xxx (flag --role-key-file): given twice; give one key for each role: a role has one
+        "#]],
+    );
+    // Between layers the later wins, as with every setting.
+    let layers = Layers::new().toml("[roles]\nuser = 'A'\n");
+    let layers = layers
+        .env("HEARTLINE_ROLE_KEYS", "user=B")
+        .flag("role-key", &["user=C"]);
+    assert_eq!(layers.load().settings.config.roles["user"].expose(), "C");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_an_error_that_names_the_setting() {
+    let of_type = |value: &str| match value {
+        "'no'" | "'5'" => "a text",
+        _ => "",
+    };
+    for setting in SETTINGS.iter().filter(|setting| setting.path != "roles") {
+        for value in [
+            "'no'",
+            "'5'",
+            "5",
+            "true",
+            "1.5",
+            "1979-05-27",
+            "[5]",
+            "['no']",
+            "[[]]",
+            "{ a = 1 }",
+        ] {
+            let (section, name) = setting.path.split_once('.').unwrap_or(("", setting.path));
+            let toml = match section {
+                "" => format!("{name} = {value}\n"),
+                _ => format!("[{section}]\n{name} = {value}\n"),
+            };
+            let layers = Layers::new().toml(&toml);
+            let Err(problems) = load(&layers.sources) else {
+                let loaded = layers.load();
+                // It was understood: then it is what is shown.
+                let shown = effective(&loaded);
+                let is_there = shown.contains(&format!("{name} = {}", value.replace('\'', "\"")));
+                let is_hidden = setting.is_secret() || setting.path == "redis.prefix";
+                assert!(is_there || is_hidden, "{toml}{shown}");
+                continue;
+            };
+            let problem = &problems.0[0];
+            // A path of a certificate alone is of the right type, and misses its key.
+            let named = if section == "tls" {
+                "tls."
+            } else {
+                setting.path
+            };
+            assert!(problem.setting.starts_with(named), "{toml}{problem}");
+            assert!(
+                !problem.remedy.is_empty() && !problem.trouble.is_empty(),
+                "{problem}"
+            );
+            if problem.trouble.contains("neither") || problem.trouble.contains("whole number") {
+                assert!(
+                    problem.trouble.starts_with(of_type(value)),
+                    "{toml}{problem}"
+                );
+            }
+        }
+    }
+    refused(
+        Layers::new().toml("[push]\nallow_loopback = 'no'\nmax_body_bytes = '2048'\nevents = 'a'\n[timing]\nping_interval_ms = 1.5\n[log]\nformat = true\n"),
+        expect![[r#"
+            log.format = true (heartline.toml): no such format; write text or json
+            push.allow_loopback = "no" (heartline.toml): a text, neither true nor false; write true or false, without quotes
+            push.events = "a" (heartline.toml): not a list of texts; write a list; each entry is an event's name, or the beginning of names and one `*` at the end
+            push.max_body_bytes = "2048" (heartline.toml): a text, not a whole number of bytes; write a whole number from 1024 to 1073741824, without quotes
+            timing.ping_interval_ms = (a number with a fraction) (heartline.toml): a number with a fraction, not a whole number of ms; write a whole number from 10 to 86400000
+        "#]],
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let config = Layers::new()
+        .toml(&marked("[roles]\nuser = { key_file = 'key' }\n[push]\nkey_files = ['keys']\n[redis]\nurl_file = 'url'\n"))
+        .file("key", &marked("A\r\n"))
+        .file("keys", &marked("one\r\ntwo\r\n"))
+        .file("url", &marked("redis://cache/1\n"))
+        .load()
+        .settings
+        .config;
+    assert_eq!(config.roles["user"].expose(), "A");
+    let keys: Vec<_> = config.push.keys.iter().map(|key| key.expose()).collect();
+    assert_eq!(keys, ["one", "two"]);
+    assert_eq!(
+        config.redis.expect("a Redis").url.expose(),
+        "redis://cache/1"
+    );
+    let layers = Layers::new().flag("role-key-file", &["user=key.txt"]);
+    std::fs::write(layers.path().join("key.txt"), [0xff, 0xfe, b'K', 0]).expect("written");
+    refused(
+        layers,
+        expect![[r#"
+        roles.user = key.txt (flag --role-key-file): the file is UTF-16; save it as UTF-8
+    "#]],
+    );
+    let layers = Layers::new();
+    std::fs::write(layers.path().join("heartline.toml"), [0xfe, 0xff, 0, b'a']).expect("written");
+    refused(
+        layers,
+        expect![[r#"
+        heartline.toml: the file is UTF-16; save it as UTF-8
+    "#]],
     );
 }
 
@@ -363,13 +487,13 @@ fn a_redis_url_is_checked_and_never_quoted() {
     refused(
         Layers::new().env("HEARTLINE_REDIS_URL", "rediss://:SECRET@h"),
         expect![[r#"
-            redis.url (environment HEARTLINE_REDIS_URL): TLS to Redis is not built in; write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH
+            redis.url (environment HEARTLINE_REDIS_URL): TLS to Redis is not built in; write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH; in a password, / ? # @ and % are written %2F %3F %23 %40 and %25
         "#]],
     );
     refused(
         Layers::new().toml("[redis]\nurl = 'http://:SECRET@h'\n"),
         expect![[r#"
-            redis.url (heartline.toml): not a Redis URL; write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH
+            redis.url (heartline.toml): not a Redis URL; write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH; in a password, / ? # @ and % are written %2F %3F %23 %40 and %25
         "#]],
     );
 }
@@ -379,13 +503,13 @@ fn files_that_cannot_be_used_are_named() {
     refused(
         Layers::new().config("nowhere.toml"),
         expect![[r#"
-        nowhere.toml (flag --config): the file cannot be read (No such file or directory (os error 2)); name a TOML file that this user may read
-    "#]],
+            nowhere.toml (flag --config): the file cannot be read (No such file or directory (os error 2)); name a file that this user may read
+        "#]],
     );
     refused(
         Layers::new().env("HEARTLINE_CONFIG", "nowhere.toml"),
         expect![[r#"
-            nowhere.toml (environment HEARTLINE_CONFIG): the file cannot be read (No such file or directory (os error 2)); name a TOML file that this user may read
+            nowhere.toml (environment HEARTLINE_CONFIG): the file cannot be read (No such file or directory (os error 2)); name a file that this user may read
         "#]],
     );
     refused(
@@ -406,7 +530,7 @@ fn files_that_cannot_be_used_are_named() {
             .toml("[roles]\nuser = { key_file = 'empty' }\n[push]\nkeys = ['SECRET']\nkey_files = ['x']\n[redis]\nurl_file = 'nowhere'\n"),
         expect![[r#"
             push.keys (heartline.toml): given together with push.key_files; give one of the two
-            redis.url = nowhere (heartline.toml): the file cannot be read (No such file or directory (os error 2)); name a file that this user may read
+            redis.url = (not shown: it may be a secret and not a path) (heartline.toml): the file cannot be read (No such file or directory (os error 2)); name a file that this user may read
             roles.user = empty (heartline.toml): the file is empty; put the secret into it
         "#]],
     );

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod check_config;
+mod mistakes;
 mod open_files;
 mod push;
 mod replay;
@@ -17,7 +18,17 @@ use crate::config::{Loaded, load};
 
 /// Runs what the process was started with.
 pub fn run() -> ExitCode {
-    let matches = arguments::command().get_matches();
+    let mut command = arguments::command();
+    let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => match mistakes::sentence(&error, &command) {
+            Some(sentence) => {
+                eprintln!("{sentence}");
+                return ExitCode::from(ASKED_WRONGLY);
+            }
+            None => error.exit(),
+        },
+    };
     match matches.subcommand() {
         None => serve::run(&matches),
         Some(("serve", matches)) => serve::run(matches),

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -14,7 +13,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{ASKED_WRONGLY, tls};
+use super::ASKED_WRONGLY;
+use super::tls::Trust;
+use crate::config::{escaped, shown_path, text_of};
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let push = match Push::read(matches) {
@@ -50,11 +51,14 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
             ExitCode::FAILURE
         }
         Ok((status, body)) => {
-            eprintln!("the server refused the push: {status}: {}", body.trim());
+            let reason = escaped(body.trim());
+            eprintln!("the server refused the push: {status}: {reason}");
             ExitCode::FAILURE
         }
         Err(trouble) => {
-            eprintln!("the push could not be made to {}: {trouble}", push.url);
+            let (host, port) = (&push.host, push.port);
+            // The rest of the URL may hold a token.
+            eprintln!("the push could not be made to {host} port {port}: {trouble}");
             ExitCode::FAILURE
         }
     }
@@ -68,7 +72,7 @@ struct Push {
     event: String,
     form: String,
     authorization: Option<hyper::header::HeaderValue>,
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: Option<Trust>,
 }
 
 impl Push {
@@ -83,10 +87,20 @@ impl Push {
         };
         let url: Uri = text("url")
             .parse()
-            .map_err(|error| format!("--url is not a URL: {error}"))?;
+            .map_err(|_| "--url is not a URL: write http://HOST:PORT/ or https://HOST:PORT/")?;
         match url.scheme_str() {
             Some("http" | "https") => {}
             _ => return Err("--url: write http://HOST:PORT/ or https://HOST:PORT/".into()),
+        }
+        if url
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
+            return Err(
+                "--url: write it without USER:PASSWORD@; the key to push with is given by --key-file, --key or \
+                 HEARTLINE_PUSH_KEY"
+                    .into(),
+            );
         }
         let is_secure = url.scheme_str() == Some("https");
         let ca_file = matches.get_one::<PathBuf>("ca-file");
@@ -94,7 +108,7 @@ impl Push {
             return Err("--ca-file goes with a --url that begins with https".into());
         }
         let tls = is_secure
-            .then(|| tls::trusting(ca_file.map(PathBuf::as_path)))
+            .then(|| Trust::from(ca_file.map(PathBuf::as_path)))
             .transpose()?;
         let host = url
             .host()
@@ -112,9 +126,8 @@ impl Push {
         }
         let key = match matches.get_one::<PathBuf>("key-file") {
             Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    format!("--key-file {} cannot be read: {error}", path.display())
-                })?;
+                let text = text_of(path)
+                    .map_err(|reason| format!("--key-file {}: {reason}", shown_path(path)))?;
                 Some(text.trim().to_owned())
             }
             None => matches.get_one::<String>("key").cloned(),
@@ -146,7 +159,7 @@ impl Push {
         match &self.tls {
             None => self.exchange(stream).await,
             Some(tls) => {
-                let stream = tls::connect(tls.clone(), &self.host, stream).await?;
+                let stream = tls.connect(&self.host, stream).await?;
                 self.exchange(stream).await
             }
         }

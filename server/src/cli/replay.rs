@@ -3,24 +3,34 @@
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use heartline_trace::{Outcome, Trace};
+use heartline_trace::{Outcome, Trace, TraceError};
 
 use super::ASKED_WRONGLY;
+use crate::config::shown_path;
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     // Clap has seen that it is there.
     let path = matches.get_one::<String>("trace").map_or("", |path| path);
+    let shown = shown_path(path.as_ref());
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("{path} cannot be read: {error}");
+            eprintln!("{shown} cannot be read: {error}");
             return ExitCode::from(ASKED_WRONGLY);
         }
     };
     let trace = match Trace::parse(&text) {
         Ok(trace) => trace,
+        Err(TraceError::Form(error)) => {
+            // The reader's own words may quote what stands there, and it may be another file than was meant.
+            let (line, column) = (error.line(), error.column());
+            eprintln!(
+                "{shown}: not a trace: line {line}, column {column} is not as a recorder writes it"
+            );
+            return ExitCode::from(ASKED_WRONGLY);
+        }
         Err(error) => {
-            eprintln!("{path}: {error}");
+            eprintln!("{shown}: {error}");
             return ExitCode::from(ASKED_WRONGLY);
         }
     };

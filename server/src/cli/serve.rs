@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 
 use super::{load_or_say, open_files};
-use crate::Server;
 use crate::config::{Config, Secret};
 use crate::logs;
+use crate::{Server, StartError};
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let loaded = match load_or_say(matches) {
@@ -56,15 +56,24 @@ async fn serve(config: Config) -> ExitCode {
     let server = match Server::start(config).await {
         Ok(server) => server,
         Err(error) => {
-            eprintln!("the server cannot start on {listen}: {error}");
+            match &error {
+                StartError::Listen { .. } => {
+                    eprintln!("the server cannot start on {listen}: {error}")
+                }
+                _ => eprintln!("the server cannot start: {error}"),
+            }
             return ExitCode::FAILURE;
         }
     };
     let address = server.local_addr();
+    let (scheme, speaks) = match server.speaks_tls() {
+        true => ("https", "wss and https"),
+        false => ("http", "ws and http"),
+    };
     // Whoever started us may have closed our stdout; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
-        "heartline-server listening on http://{address} (ws and http)"
+        "heartline-server listening on {scheme}://{address} ({speaks})"
     );
     if let Some(address) = server.push_addr() {
         let _ = writeln!(
@@ -82,7 +91,10 @@ async fn serve(config: Config) -> ExitCode {
     let name = loop {
         match signals.next().await {
             HANGUP => match server.reload_tls() {
-                Ok(()) => tracing::info!("the certificate was read again"),
+                Ok(true) => tracing::info!("the certificate was read again"),
+                Ok(false) => tracing::info!(
+                    "SIGHUP changes nothing: it reads a certificate again, and this port speaks no TLS"
+                ),
                 Err(error) => tracing::error!(%error, "the former certificate stays"),
             },
             name => break name,

@@ -1,48 +1,127 @@
-//! TLS as this command line speaks it to a server: Mozilla's roots, or those of a file.
+//! TLS as this command line speaks it to a server: Mozilla's roots, or those of a file. When there is none, it says why, and what to do.
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use crate::config::shown_path;
+use crate::tls::{Facts, Pem};
+use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::SectionKind;
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// TLS that trusts what is in this file (PEM), or else Mozilla's roots.
-pub(super) fn trusting(file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    match file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let bad =
-                |error: &dyn std::fmt::Display| format!("--ca-file {}: {error}", path.display());
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| bad(&error))?;
-                roots.add(certificate).map_err(|error| bad(&error))?;
-            }
-            if roots.is_empty() {
-                return Err(bad(&"it holds no certificate"));
-            }
-        }
-    }
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(Arc::new(
-        config.with_root_certificates(roots).with_no_client_auth(),
-    ))
+/// Whom to trust.
+pub(super) struct Trust {
+    config: Arc<ClientConfig>,
+    /// The file, and whether an authority is in it.
+    file: Option<(String, bool)>,
 }
 
-/// TLS around a socket to this host.
-pub(super) async fn connect(
-    config: Arc<ClientConfig>,
-    host: &str,
-    socket: TcpStream,
-) -> Result<TlsStream<TcpStream>, String> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("--url: {error}"))?;
-    let connected = TlsConnector::from(config).connect(name, socket).await;
-    connected.map_err(|error| format!("no TLS to {host}: {error}"))
+impl Trust {
+    /// What is in this file (PEM), or else Mozilla's roots.
+    pub fn from(file: Option<&Path>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        let mut trusted = None;
+        match file {
+            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Some(path) => {
+                let shown = shown_path(path);
+                let has_authority = read(path, &mut roots)
+                    .map_err(|reason| format!("--ca-file {shown}: {reason}"))?;
+                trusted = Some((shown, has_authority));
+            }
+        }
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+        let config = config.map_err(|_| "TLS cannot be set up")?;
+        Ok(Self {
+            config: Arc::new(config.with_root_certificates(roots).with_no_client_auth()),
+            file: trusted,
+        })
+    }
+
+    /// TLS around a socket to this host.
+    pub async fn connect(
+        &self,
+        host: &str,
+        socket: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let name = ServerName::try_from(host.to_owned());
+        let name = name.map_err(|_| "--url: its host is neither a name nor an IP address")?;
+        let connector = TlsConnector::from(self.config.clone());
+        let connected = connector.connect(name, socket).await;
+        connected.map_err(|error| {
+            let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+            match of_tls {
+                Some(error) => self.why_not(error, host),
+                None => format!("no TLS: {}", error.kind()),
+            }
+        })
+    }
+
+    fn why_not(&self, error: &Error, host: &str) -> String {
+        let Error::InvalidCertificate(reason) = error else {
+            return match error {
+                Error::InvalidMessage(_) => {
+                    "the server does not speak TLS there; begin --url with http, or name another port".into()
+                }
+                Error::AlertReceived(alert) => format!("the server ended the handshake ({alert:?})"),
+                _ => "the TLS handshake failed".into(),
+            };
+        };
+        match (reason, &self.file) {
+            (CertificateError::UnknownIssuer | CertificateError::BadSignature, None) => {
+                "the server's certificate is signed by no public authority; name the file of its authority's certificate \
+                 with --ca-file"
+                    .into()
+            }
+            // A signature is bad where the authority has the right name and another key.
+            (
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+                Some((path, has_authority)),
+            ) => format!(
+                "the server's certificate is signed by none of those in --ca-file {path}{}; name the file of the certificate \
+                 of the authority (CA) that signed it",
+                match has_authority {
+                    true => "",
+                    false => ", which holds only a server's certificate and no authority's",
+                }
+            ),
+            (CertificateError::Other(_), Some(_)) | (CertificateError::InvalidPurpose, _) => {
+                "the server's certificate is an authority's (CA:TRUE) and no server's; make one with \
+                 basicConstraints=CA:FALSE, such as: openssl req -x509 … -addext basicConstraints=critical,CA:FALSE"
+                    .into()
+            }
+            (CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }, _) => {
+                format!("the server's certificate is not for {host}; use a name in --url that is in the certificate")
+            }
+            (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
+                "the server's certificate has ended; renew it there, or mend this machine's clock".into()
+            }
+            (CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }, _) => {
+                "the server's certificate does not hold yet; mend this machine's clock, or wait".into()
+            }
+            _ => "the server's certificate cannot be used; look at it: openssl s_client -connect HOST:PORT".into(),
+        }
+    }
+}
+
+/// Adds the certificates of a file; whether an authority's is among them.
+fn read(path: &Path, roots: &mut RootCertStore) -> Result<bool, String> {
+    let pem = Pem::read(path).map_err(|error| format!("{error}; {}", error.remedy()))?;
+    let mut has_authority = false;
+    for (kind, der) in pem.sections {
+        if kind == SectionKind::Certificate {
+            has_authority |= Facts::of(&der).is_some_and(|facts| facts.is_authority);
+            roots
+                .add(der.into())
+                .map_err(|_| "a certificate in it is damaged; write it anew")?;
+        }
+    }
+    match roots.is_empty() {
+        true => Err("it holds no certificate; name the file of the certificate of the server's authority (CA)".into()),
+        false => Ok(has_authority),
+    }
 }

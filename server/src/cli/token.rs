@@ -16,7 +16,12 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let user = match User::parse(text) {
         Ok(user) => user,
         Err(error) => {
-            eprintln!("{text:?} is no user: {error}; write ROLE:ID, such as user:6");
+            // `token user=KEY user:6` is a flag forgotten, and shows a key.
+            let shown = match text.contains('=') {
+                true => "what is given (not shown: it looks like ROLE=KEY)".into(),
+                false => format!("{text:?}"),
+            };
+            eprintln!("{shown} is no user: {error}; write ROLE:ID, such as user:6");
             return ExitCode::from(ASKED_WRONGLY);
         }
     };

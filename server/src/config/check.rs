@@ -6,7 +6,7 @@ use heartline_protocol::User;
 
 use super::{Problem, Settings};
 use crate::presence::RESERVED_ROLES;
-use crate::tls::{Tls, TlsFiles};
+use crate::tls::{Tls, TlsFile, TlsFiles};
 
 /// Puts in what follows from other settings.
 pub(super) fn settle(settings: &mut Settings, origins: &BTreeMap<&'static str, String>) {
@@ -64,14 +64,11 @@ pub(super) fn problems(
                 "give both, or neither",
             );
         } else if let Err(error) = Tls::load(files) {
-            let shown = Some(files.cert.display().to_string());
-            add(
-                "tls.cert_file",
-                "tls.cert_file",
-                shown,
-                &error.to_string(),
-                "name PEM files that go together",
-            );
+            let name = match error.about {
+                TlsFile::Certificate => "tls.cert_file",
+                TlsFile::Key => "tls.key_file",
+            };
+            add(name, name, Some(error.path), &error.trouble, &error.remedy);
         }
     }
     if config.push.listen == Some(config.listen) && config.listen.port() != 0 {
@@ -142,6 +139,7 @@ pub(super) fn problems(
 pub(super) fn warnings(settings: &Settings) -> Vec<String> {
     let config = &settings.config;
     let mut found = Vec::new();
+    found.extend(config.tls.as_ref().and_then(TlsFiles::warning));
     if !config.listen.ip().is_loopback() {
         for (role, key) in &config.roles {
             if key.expose().len() < SHORT_KEY_BYTES {

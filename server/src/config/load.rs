@@ -4,8 +4,9 @@
 mod file;
 mod secrets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::problem::nearest;
@@ -13,8 +14,8 @@ use super::settings::{Flag, SETTINGS, Setting};
 use super::value::{Given, Wrong, apply};
 use super::{Problem, Problems, Settings, check};
 
-/// Where to look.
-#[derive(Clone, Debug, Default)]
+/// Where to look. `Debug` shows no value: there are secrets among them.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The file of `--config`.
     pub config_file: Option<PathBuf>,
@@ -26,13 +27,29 @@ pub struct Sources {
     pub flags: Vec<FlagValue>,
 }
 
-/// One flag as given: its name without dashes, and its values.
-#[derive(Clone, Debug)]
+/// One flag as given: its name without dashes, and its values, which `Debug` does not show.
+#[derive(Clone)]
 pub struct FlagValue {
     /// Without dashes.
     pub name: String,
     /// In order; none for a flag without value.
     pub values: Vec<String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("config_file", &self.config_file)
+            .field("directory", &self.directory)
+            .field("flags", &self.flags)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FlagValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--{} ({} values)", self.name, self.values.len())
+    }
 }
 
 /// A configuration that passed all checks.
@@ -87,6 +104,8 @@ struct Loader {
     origins: BTreeMap<&'static str, String>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    /// The roles that the layer in hand gave keys for.
+    roles_of_layer: BTreeSet<String>,
 }
 
 impl Loader {
@@ -131,6 +150,7 @@ impl Loader {
     }
 
     fn apply_environment(&mut self, sources: &Sources, environment: &BTreeMap<String, String>) {
+        self.roles_of_layer.clear();
         for setting in SETTINGS {
             let source = |variable: &str| format!("environment {variable}");
             let text = environment.get(setting.env);
@@ -156,6 +176,7 @@ impl Loader {
     }
 
     fn apply_flags(&mut self, sources: &Sources) {
+        self.roles_of_layer.clear();
         let given = |flag: Flag| sources.flags.iter().find(|given| given.name == flag.name());
         for setting in SETTINGS {
             let source = format!("flag --{}", setting.flag.name());
@@ -192,6 +213,16 @@ impl Loader {
     }
 
     fn apply(&mut self, setting: &'static Setting, given: Given, source: &str) {
+        if setting.path == "roles" {
+            for role in given.roles() {
+                if !self.roles_of_layer.insert(role.to_owned()) {
+                    let (name, trouble) = (format!("roles.{role}"), "given twice");
+                    let remedy = "give one key for each role: a role has one";
+                    self.problem(&name, None, Some(source), trouble, remedy);
+                    return;
+                }
+            }
+        }
         match apply(setting, given, &mut self.settings) {
             Ok(()) => drop(self.origins.insert(setting.path, source.to_owned())),
             Err(Wrong {

@@ -9,12 +9,14 @@ mod load;
 mod problem;
 mod settings;
 mod show;
+mod shown;
 mod value;
 
 pub use load::{FlagValue, Loaded, Sources, load};
 pub use problem::{Problem, Problems};
 pub use settings::{FileTwin, Flag, SETTINGS, Setting};
 pub use show::effective;
+pub(crate) use shown::{escaped, shown_path, text_of};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

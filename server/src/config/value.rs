@@ -8,11 +8,13 @@ use crate::tls::TlsFiles;
 
 use super::{LogFormat, RedisConfig, Secret, Settings};
 
-/// What a layer gives a setting, before it is understood.
-#[derive(Clone, Debug)]
+/// What a layer gives a setting, before it is understood. It has no `Debug`: it may be a secret.
+#[derive(Clone)]
 pub(super) enum Given {
-    /// From the environment, a flag, or a TOML string.
+    /// From the environment or a flag, which know nothing but text.
     Text(String),
+    /// A TOML string: no number and no switch, whatever it reads like.
+    Quoted(String),
     Integer(i64),
     Switch(bool),
     /// Several texts: a TOML array, or a flag given often.
@@ -33,7 +35,9 @@ pub(super) struct Wrong {
 
 /// Puts what was given into its place.
 pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) -> Result<(), Wrong> {
-    let shown = (!setting.is_secret()).then(|| given.shown());
+    // Where the path of a secret's file belongs, the secret itself is easily put.
+    let may_be_secret = setting.is_secret() || matches!(setting.kind, Kind::TlsKey);
+    let shown = (!may_be_secret).then(|| given.shown());
     let wrong = |trouble: String, remedy: String| Wrong {
         value: shown.clone(),
         trouble,
@@ -68,10 +72,12 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
             set,
             ..
         } => {
-            let remedy = || format!("write a whole number from {min} to {max}");
-            let number = given
-                .number()
-                .ok_or_else(|| wrong(format!("not a whole number of {unit}"), remedy()))?;
+            let unquoted = given.without_quotes();
+            let remedy = || format!("write a whole number from {min} to {max}{unquoted}");
+            let number = given.number().ok_or_else(|| {
+                let found = given.kind();
+                wrong(format!("{found}, not a whole number of {unit}"), remedy())
+            })?;
             if number < i128::from(*min) {
                 return Err(wrong(format!("the least is {min} {unit}"), remedy()));
             }
@@ -85,8 +91,8 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
             let switch = given.switch();
             *place(settings) = switch.ok_or_else(|| {
                 wrong(
-                    "neither true nor false".into(),
-                    "write true or false".into(),
+                    format!("{}, neither true nor false", given.kind()),
+                    format!("write true or false{}", given.without_quotes()),
                 )
             })?;
         }
@@ -216,14 +222,29 @@ fn check_redis_url(url: &str) -> Result<(), &'static str> {
     if url.starts_with("rediss:") {
         return Err("TLS to Redis is not built in");
     }
-    if redis::Client::open(url).is_err() {
+    let Ok(client) = redis::Client::open(url) else {
         return Err("not a Redis URL");
+    };
+    // `/`, `?` and `#` end the part that a password stands in: what follows would be taken for something else, and shown.
+    let is_tcp = matches!(
+        client.get_connection_info().addr(),
+        redis::ConnectionAddr::Tcp(..)
+    );
+    let authority = url
+        .split("://")
+        .nth(1)
+        .and_then(|rest| rest.split(['/', '?', '#']).next());
+    if is_tcp
+        && authority
+            .is_none_or(|authority| url.matches('@').count() != authority.matches('@').count())
+    {
+        return Err("an `@` stands behind the host");
     }
     Ok(())
 }
 
 fn redis_remedy() -> String {
-    "write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH".into()
+    "write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH; in a password, / ? # @ and % are written %2F %3F %23 %40 and %25".into()
 }
 
 impl Given {
@@ -238,9 +259,42 @@ impl Given {
         )
     }
 
+    /// What it is, for a sentence.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Quoted(_) => "a text",
+            Self::Integer(_) => "a number",
+            Self::Switch(_) => "true or false",
+            Self::Texts(_) => "a list",
+            Self::Pairs(_) => "a table",
+            Self::Other(kind) => kind,
+        }
+    }
+
+    fn without_quotes(&self) -> &'static str {
+        match self {
+            Self::Quoted(_) => ", without quotes",
+            _ => "",
+        }
+    }
+
+    /// The roles that keys are given for.
+    pub(super) fn roles(&self) -> impl Iterator<Item = &str> {
+        let (pairs, texts): (&[_], &[_]) = match self {
+            Self::Pairs(pairs) => (pairs, &[]),
+            Self::Texts(texts) => (&[], texts),
+            _ => (&[], &[]),
+        };
+        let of_pairs = pairs
+            .iter()
+            .map(|(role, _): &(String, String)| role.as_str());
+        let of_texts = texts.iter().filter_map(|text| text.split_once('='));
+        of_pairs.chain(of_texts.map(|(role, _)| role))
+    }
+
     fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text),
+            Self::Text(text) | Self::Quoted(text) => Some(text),
             _ => None,
         }
     }
@@ -286,6 +340,8 @@ impl Given {
                 .map(|text| {
                     let pair = text
                         .split_once('=')
+                        // A key in base64 without its role ends like this.
+                        .filter(|(_, key)| key.is_empty() || key.bytes().any(|byte| byte != b'='))
                         .map(|(role, key)| (role.to_owned(), key.to_owned()));
                     pair.ok_or_else(|| wrong("an entry is not ROLE=KEY".into(), remedy()))
                 })
@@ -296,7 +352,7 @@ impl Given {
 
     fn shown(&self) -> String {
         match self {
-            Self::Text(text) => format!("{text:?}"),
+            Self::Text(text) | Self::Quoted(text) => format!("{text:?}"),
             Self::Integer(number) => number.to_string(),
             Self::Switch(switch) => switch.to_string(),
             Self::Texts(texts) => format!("{texts:?}"),

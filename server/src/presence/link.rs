@@ -37,7 +37,8 @@ impl Link {
         let opening = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = tokio::time::timeout(2 * CONNECT_TIMEOUT, opening)
             .await
-            .map_err(|_| RedisError::from((ErrorKind::Io, "no answer while connecting")))??;
+            .map_err(|_| RedisError::from((ErrorKind::Io, "no answer while connecting")))?
+            .map_err(without_password)?;
         let scripts = Scripts::new();
         for script in [
             &scripts.put,
@@ -247,6 +248,23 @@ impl Scripts {
             renew: Script::new(include_str!("scripts/renew.lua")),
             retire: Script::new(include_str!("scripts/retire.lua")),
         }
+    }
+}
+
+/// An error of the log-in, without the server's words: a Redis that does not know `AUTH` repeats its arguments, and they are the password.
+fn without_password(error: RedisError) -> RedisError {
+    match (error.kind(), error.code()) {
+        (ErrorKind::Io, _) => error,
+        (_, Some("WRONGPASS" | "NOAUTH")) | (ErrorKind::AuthenticationFailed, _) => {
+            RedisError::from((
+                ErrorKind::AuthenticationFailed,
+                "Redis refuses the user or the password of redis.url",
+            ))
+        }
+        (kind, _) => RedisError::from((
+            kind,
+            "Redis refuses the log-in; look at the user, the password and the number of the database in redis.url",
+        )),
     }
 }
 

@@ -40,17 +40,24 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The line that said it was ready.
     pub ready_line: String,
-    _directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
     stdout: BufReader<ChildStdout>,
     stderr: Arc<Mutex<String>>,
 }
 
 impl Serving {
-    /// Starts a command that serves, and waits for its ready line.
-    pub fn start(mut command: Command) -> Self {
+    /// Starts a command that serves in an empty directory, and waits for its ready line.
+    pub fn start(command: Command) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut serving = Self::start_in(directory.path(), command);
+        serving._directory = Some(directory);
+        serving
+    }
+
+    /// The same in a directory of the caller's.
+    pub fn start_in(directory: &std::path::Path, mut command: Command) -> Self {
         let mut child = command
-            .current_dir(directory.path())
+            .current_dir(directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -60,8 +67,8 @@ impl Serving {
         let mut ready_line = String::new();
         stdout.read_line(&mut ready_line).expect("UTF-8");
         let address = ready_line
-            .strip_prefix("heartline-server listening on http://")
-            .and_then(|rest| rest.split(' ').next())
+            .strip_prefix("heartline-server listening on http")
+            .and_then(|rest| rest.split("://").nth(1)?.split(' ').next())
             .and_then(|address| address.parse().ok())
             .unwrap_or_else(|| {
                 let _ = child.wait();
@@ -74,7 +81,7 @@ impl Serving {
             child,
             address,
             ready_line,
-            _directory: directory,
+            _directory: None,
             stdout,
             stderr,
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CONFIG_VARIABLE, Loader, Sources};
 use crate::config::settings::{SETTINGS, Setting};
+use crate::config::shown::{Unreadable, shown_path_in, text_of};
 use crate::config::value::Given;
 
 impl Loader {
@@ -31,37 +32,22 @@ impl Loader {
             Some((path, by)) => (path, Some(by)),
             None => (PathBuf::from(DEFAULT_FILE), None),
         };
-        let shown = path.display().to_string();
+        let shown = shown_path_in(&sources.directory, &path);
         let full = sources.directory.join(&path);
-        let text = match std::fs::read_to_string(&full) {
+        if asked_by.is_none() && !full.exists() {
+            return None;
+        }
+        let text = match text_of(&full) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && asked_by.is_none() => {
-                return None;
-            }
-            Err(error) => {
-                let trouble = format!("the file cannot be read ({error})");
-                self.problem(
-                    &shown,
-                    None,
-                    asked_by.as_deref(),
-                    &trouble,
-                    "name a TOML file that this user may read",
-                );
+            Err(Unreadable { trouble, remedy }) => {
+                self.problem(&shown, None, asked_by.as_deref(), &trouble, remedy);
                 return None;
             }
         };
         match text.parse::<toml::Table>() {
             Ok(table) => self.apply_table(table, &shown, full.parent().unwrap_or(Path::new(""))),
             Err(error) => {
-                // The error's own display quotes the line, which may hold a secret.
-                let at = error.span().map_or(String::new(), |span| {
-                    format!(
-                        " in line {}",
-                        text.get(..span.start)
-                            .map_or(1, |before| before.matches('\n').count() + 1)
-                    )
-                });
-                let trouble = format!("not TOML{at}: {}", error.message().replace('\n', ", "));
+                let trouble = not_toml(&text, &error);
                 self.problem(
                     &shown,
                     None,
@@ -114,7 +100,7 @@ impl Loader {
                 }
                 (None, Some(setting)) => {
                     let paths = match from_toml(value) {
-                        Given::Text(path) => vec![path],
+                        Given::Quoted(path) => vec![path],
                         Given::Texts(paths) => paths,
                         _ => {
                             self.problem(
@@ -192,9 +178,25 @@ impl Loader {
     }
 }
 
+/// Where a file is not TOML, and why. The parser's own display quotes the line, which may hold a secret; its reason is shown only where no
+/// word of that line is in it.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return "not TOML".into();
+    };
+    let number = before.matches('\n').count() + 1;
+    let reason = error.message().replace('\n', ", ");
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    let mut words = line.split(|c: char| !c.is_alphanumeric());
+    if words.any(|word| word.len() >= SHORTEST_SECRET_BYTES && reason.contains(word)) {
+        return format!("not TOML in line {number}");
+    }
+    format!("not TOML in line {number}: {reason}")
+}
+
 fn from_toml(value: toml::Value) -> Given {
     match value {
-        toml::Value::String(text) => Given::Text(text),
+        toml::Value::String(text) => Given::Quoted(text),
         toml::Value::Integer(number) => Given::Integer(number),
         toml::Value::Boolean(switch) => Given::Switch(switch),
         toml::Value::Array(array) => {
@@ -202,10 +204,17 @@ fn from_toml(value: toml::Value) -> Given {
                 .iter()
                 .map(|entry| entry.as_str().map(str::to_owned))
                 .collect();
-            texts.map_or(Given::Other("array"), Given::Texts)
+            texts.map_or(
+                Given::Other("a list of other things than texts"),
+                Given::Texts,
+            )
         }
-        other => Given::Other(other.type_str()),
+        toml::Value::Float(_) => Given::Other("a number with a fraction"),
+        toml::Value::Datetime(_) => Given::Other("a date"),
+        toml::Value::Table(_) => Given::Other("a table"),
     }
 }
 
+/// A shorter word may stand in the parser's reason by chance.
+const SHORTEST_SECRET_BYTES: usize = 6;
 const DEFAULT_FILE: &str = "heartline.toml";

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Loader, Sources};
 use crate::config::settings::{FileTwin, Flag, Setting};
+use crate::config::shown::{shown_path_in, text_of};
 use crate::config::value::Given;
 
 impl Loader {
@@ -80,31 +81,15 @@ impl Loader {
         by: &str,
         directory: &Path,
     ) -> Option<String> {
-        let read = std::fs::read_to_string(directory.join(path)).map_err(|error| error.to_string());
-        let text = read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-        match text {
-            Ok(text) if !text.is_empty() => Some(text),
-            Ok(_) => {
-                self.problem(
-                    setting,
-                    Some(path),
-                    Some(by),
-                    "the file is empty",
-                    "put the secret into it",
-                );
-                None
-            }
-            Err(error) => {
-                let trouble = format!("the file cannot be read ({error})");
-                self.problem(
-                    setting,
-                    Some(path),
-                    Some(by),
-                    &trouble,
-                    "name a file that this user may read",
-                );
-                None
-            }
-        }
+        let text = text_of(&directory.join(path));
+        let text = text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+        let (trouble, remedy) = match text {
+            Ok(text) if !text.is_empty() => return Some(text),
+            Ok(_) => ("the file is empty".to_owned(), "put the secret into it"),
+            Err(unreadable) => (unreadable.trouble, unreadable.remedy),
+        };
+        let shown = shown_path_in(directory, Path::new(path));
+        self.problem(setting, Some(&shown), Some(by), &trouble, remedy);
+        None
     }
 }
