@@ -269,3 +269,72 @@ async fn the_push_port_takes_pushes_and_no_websockets() {
     assert_eq!(pushes.http(health).await.0, 200);
     pushes.server.shutdown().await;
 }
+
+#[tokio::test]
+async fn found_a_caller_that_closes_its_side_after_its_request_gets_its_answer() {
+    let line = Line::start(|_| {}).await;
+    let mut device = line.logged_in("user:1").await;
+    let form = "event=chat1&msg=1&to=user:1";
+    let api = r#"{"event":"chat1","msg":2,"to":"user:1"}"#;
+    for (path, kind, body) in [
+        ("/", "application/x-www-form-urlencoded", form),
+        ("/api/v1/push", "application/json", api),
+    ] {
+        let mut stream = TcpStream::connect(line.address).await.unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
+        assert!(device.hear().await.contains("chat1"));
+    }
+}
+
+#[tokio::test]
+async fn found_keep_alive_is_said_where_the_connection_stays_and_nowhere_else() {
+    let line = Line::start(|_| {}).await;
+    // The request's version and header; whether it stays open; the answer's header.
+    for (version, asked, stays, said) in [
+        ("1.1", "", true, Some("keep-alive")),
+        ("1.1", "Connection: keep-alive\r\n", true, None),
+        ("1.1", "Connection: close\r\n", false, Some("close")),
+        ("1.0", "", false, None),
+        ("1.0", "Connection: close\r\n", false, None),
+        (
+            "1.0",
+            "Connection: keep-alive\r\n",
+            true,
+            Some("keep-alive"),
+        ),
+    ] {
+        let what = format!("HTTP/{version} {asked:?}");
+        let mut stream = TcpStream::connect(line.address).await.unwrap();
+        for _ in 0..2 {
+            let request = format!(
+                "POST / HTTP/{version}\r\nHost: x\r\n{asked}Content-Type: application/x-www-form-urlencoded\r\n\
+                 Content-Length: 27\r\n\r\nevent=chat1&msg=1&to=user:4"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ok") {
+                let count = stream.read_buf(&mut answer).await.unwrap();
+                assert_ne!(count, 0, "{what}: {:?}", String::from_utf8_lossy(&answer));
+            }
+            let answer = String::from_utf8(answer).unwrap().to_lowercase();
+            let header = answer
+                .lines()
+                .find_map(|line| line.strip_prefix("connection: "));
+            assert_eq!(header, said, "{what}");
+            if !stays {
+                let ends = stream.read_u8();
+                let ended = tokio::time::timeout(Duration::from_secs(5), ends).await;
+                assert!(ended.expect("it closes").is_err(), "{what}");
+                break;
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod crowds;
 mod floods;
+mod frozen;
 mod half_open;
 mod mutated;
 mod resets;

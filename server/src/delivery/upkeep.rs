@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the application wants to hear. Called on a thread of the server's that has other things to do: hand work on.
 pub trait Hooks: Send + Sync + fmt::Debug {
@@ -53,16 +53,20 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
         .spawn(move || {
             let mut ticks = 0u64;
             let told = Arc::new(Mutex::new(Told::default()));
+            let mut pauses = Pauses::default();
+            let mut waits_since = Instant::now();
             while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TICK) {
                 ticks += 1;
+                let may_tell = pauses.may_tell(waits_since.elapsed());
                 // A panic would be a bug of ours; what else there is to do goes on.
                 let done = catch_unwind(AssertUnwindSafe(|| {
                     // A store that fails is not asked more often than retention asks it.
                     if !shared.acks_have_failed() || ticks.is_multiple_of(TRIM_TICKS) {
                         shared.write_acks();
                     }
-                    tick(&shared, &told, ticks)
+                    tick(&shared, may_tell.then_some(&told), ticks)
                 }));
+                waits_since = Instant::now();
                 match done {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {
@@ -74,13 +78,46 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
         })
 }
 
-fn tick(shared: &Shared, told: &Arc<Mutex<Told>>, ticks: u64) -> Result<(), StoreError> {
+fn tick(shared: &Shared, told: Option<&Arc<Mutex<Told>>>, ticks: u64) -> Result<(), StoreError> {
     // Each whatever becomes of the other.
-    let told = tell_due(shared, told);
+    let told = told.map_or(Ok(()), |told| tell_due(shared, told));
     if ticks.is_multiple_of(TRIM_TICKS) {
         shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
     }
     told
+}
+
+/// When deadlines are not looked at: after a pause of the process (stopped, swapped out, a snapshot of the machine), the
+/// acknowledgements that came in it wait in the sockets, and have their turn first.
+#[derive(Debug, Default)]
+struct Pauses {
+    /// Ticks in which deadlines are still not looked at.
+    holds: u32,
+    /// Pauses in a row, each within the hold of the one before.
+    in_a_row: u32,
+}
+
+impl Pauses {
+    /// Waking so much too late is a pause.
+    const LATE: Duration = Duration::from_secs(1);
+    /// Ticks after a pause, for sockets to be read and acknowledgements to be written.
+    const HOLD: u32 = 8;
+    /// A process that always comes late tells all the same.
+    const MAX_IN_A_ROW: u32 = 8;
+
+    /// Whether deadlines may be looked at after a wait that took this long.
+    fn may_tell(&mut self, waited: Duration) -> bool {
+        if waited >= TICK + Self::LATE && self.in_a_row < Self::MAX_IN_A_ROW {
+            self.holds = Self::HOLD;
+            self.in_a_row += 1;
+        }
+        if self.holds == 0 {
+            self.in_a_row = 0;
+            return true;
+        }
+        self.holds -= 1;
+        false
+    }
 }
 
 /// Deadlines that were told and that the store has not let go of yet: told once, asked to be let go of until it does. At most
@@ -162,4 +199,23 @@ fn undelivered(shared: &Shared, deadline: &Deadline) -> Result<Option<Undelivere
     }
     let push = deadline.push.clone();
     Ok((!to.is_empty()).then_some(Undelivered { push, to }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_pause_acknowledgements_have_their_turn_before_deadlines() {
+        let (in_time, late) = (TICK, TICK + Duration::from_secs(60));
+        let mut pauses = Pauses::default();
+        assert!(pauses.may_tell(in_time));
+        assert!(!pauses.may_tell(late));
+        for _ in 1..Pauses::HOLD {
+            assert!(!pauses.may_tell(in_time));
+        }
+        assert!(pauses.may_tell(in_time));
+        let told = (0..100).filter(|_| pauses.may_tell(late)).count();
+        assert!(told >= 5, "one that always comes late tells too: {told}");
+    }
 }

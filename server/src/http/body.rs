@@ -1,5 +1,6 @@
 //! Request bodies: whole, in time, and never more of them in memory than is allowed.
 
+use super::patience;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
@@ -64,7 +65,7 @@ where
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(BodyRefusal::TooBig(limit));
     }
-    tokio::time::timeout(deadline, collect(body, limit, room))
+    patience::within(deadline, collect(body, limit, room))
         .await
         .unwrap_or(Err(BodyRefusal::TooSlow))
 }

@@ -1,14 +1,19 @@
 //! One HTTP connection: hyper with bounds on headers and their time, until it ends, upgrades, or the server leaves.
 
+use super::answer::Answer;
 use super::guard::Guard;
+use super::patience::{PatientTimer, within};
 use super::route::{Site, route};
 use super::stream::Stream;
 use crate::auth::{Caller, Port};
 use crate::hub::Permit;
 use crate::metrics::Happening;
+use hyper::body::Incoming;
+use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Version};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,7 +44,7 @@ pub(super) async fn serve(
         Some(tls) => {
             let handshake = Stream::secure(stream, tls.present());
             let outcome = tokio::select! {
-                outcome = tokio::time::timeout(HANDSHAKE_DEADLINE, handshake) => outcome,
+                outcome = within(HANDSHAKE_DEADLINE, handshake) => outcome,
                 () = leaving.cancelled() => return,
             };
             match outcome {
@@ -56,10 +61,15 @@ pub(super) async fn serve(
     };
     let linger = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(Guard::new(stream, linger.clone()));
-    let service = service_fn(move |request| {
-        let (site, linger) = (site.clone(), linger.clone());
+    let is_leaving = leaving.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (site, linger, is_leaving) = (site.clone(), linger.clone(), is_leaving.clone());
         async move {
-            let response = route(&site, caller, request).await;
+            let version = request.version();
+            let mut response = route(&site, caller, request).await;
+            if version < Version::HTTP_11 || is_leaving.is_cancelled() {
+                promise_nothing(&mut response);
+            }
             if response.status().is_client_error() || response.status().is_server_error() {
                 linger.store(true, Relaxed);
             }
@@ -67,9 +77,11 @@ pub(super) async fn serve(
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(PatientTimer)
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEADER_BYTES)
+        // A caller may close its side once its request is out: its answer is due all the same.
+        .half_close(true)
         // `Sec-Websocket-Accept` and not all small letters: some devices' clients compare too strictly.
         .title_case_headers(true)
         .serve_connection(io, service)
@@ -87,4 +99,13 @@ pub(super) async fn serve(
         tracing::debug!(%error, "an HTTP connection ended");
     }
     drop(permit);
+}
+
+/// `Connection: keep-alive` is said only where the connection stays: to a peer of HTTP/1.0 hyper says it where the peer has
+/// asked for it, and a server that leaves closes after this answer.
+fn promise_nothing(response: &mut Answer) {
+    let is_promise = |value: &hyper::header::HeaderValue| value == "keep-alive";
+    if response.headers().get(CONNECTION).is_some_and(is_promise) {
+        response.headers_mut().remove(CONNECTION);
+    }
 }

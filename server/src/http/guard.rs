@@ -1,6 +1,7 @@
 //! A TCP stream that does not let its peer hold it for ever: writes that nobody reads time out, and after an early
 //! refusal the rest of the request is read and dropped for a while, so that the refusal is not lost to a reset.
 
+use super::patience::Patience;
 use super::stream::Stream;
 use std::future::Future;
 use std::io;
@@ -10,14 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 /// A guarded stream.
 #[derive(Debug)]
 pub(super) struct Guard {
     stream: Stream,
     linger: Arc<AtomicBool>,
-    patience: Option<Pin<Box<Sleep>>>,
+    patience: Option<Patience>,
 }
 
 /// How long a response may wait for its reader.
@@ -41,10 +41,8 @@ impl Guard {
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
-        self.patience
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)))
-            .as_mut()
-            .poll(cx)
+        let patience = self.patience.get_or_insert_with(|| Patience::new(patience));
+        Pin::new(patience).poll(cx)
     }
 
     fn patiently<T>(

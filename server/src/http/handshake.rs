@@ -4,6 +4,7 @@
 use super::answer::{Answer, answer, refusal, retry_later};
 use super::extension;
 use super::guard::Guard;
+use super::patience;
 use super::route::Site;
 use crate::hub::Refusal;
 use crate::metrics::Happening;
@@ -58,7 +59,7 @@ pub(super) fn shake(site: &Arc<Site>, peer: IpAddr, mut request: Request<Incomin
     let shard = site.next_shard();
     let site_of_task = site.clone();
     site.tasks.spawn(async move {
-        let Ok(Ok(upgraded)) = tokio::time::timeout(UPGRADE_PATIENCE, upgrade).await else {
+        let Ok(Ok(upgraded)) = patience::within(UPGRADE_PATIENCE, upgrade).await else {
             return;
         };
         let Ok(parts) = upgraded.downcast::<TokioIo<Guard>>() else {

@@ -10,6 +10,7 @@ mod form;
 mod guard;
 mod handshake;
 mod listen;
+mod patience;
 mod push;
 mod route;
 mod stream;

@@ -72,7 +72,7 @@ impl Conversation<'_> {
                 frame::append(self.answers, Opcode::Pong, payload);
                 ControlFlow::Continue(())
             }
-            Message::Pong(_) => ControlFlow::Continue(()),
+            Message::Pong(_) | Message::Fragment => ControlFlow::Continue(()),
             Message::Close(code) => self.end(End::ByPeer(code)),
         }
     }

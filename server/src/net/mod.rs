@@ -1,6 +1,7 @@
 //! Live connections: shards (a thread, an `mio::Poll` and a slab of connections each), the framing, the bounded
 //! outbound queues. No HTTP, no JSON beyond handing frames to [`crate::session`], no knowledge of users beyond the hub.
 
+mod clock;
 mod compression;
 mod connection;
 mod conversation;

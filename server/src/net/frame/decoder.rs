@@ -39,7 +39,7 @@ enum Kind {
 
 impl Decoder {
     /// Takes in the next bytes of the stream (they are unmasked in place) and calls `visit` for each message that
-    /// they complete, until it breaks; the bytes after a break are dropped. With an `inflater`, messages may be compressed.
+    /// they complete and each frame that completes none, until it breaks; the bytes after a break are dropped. With an `inflater`, messages may be compressed.
     ///
     /// # Errors
     /// The peer's violation of RFC 6455 or RFC 7692, or a message of more than `limit` bytes, declared or inflated.
@@ -203,7 +203,8 @@ impl Progress {
         }
         // Continuations go with their first frame, which alone says it.
         self.compressed |= header.compressed;
-        // RFC 6455 sets no bound on the number of fragments; a message of many empty ones holds nothing.
+        // RFC 6455 sets no bound on the number of fragments: an empty one holds nothing, and counts as a frame of its
+        // connection's rate ([`Message::Fragment`]).
         if header.payload > (limit - self.message.len().min(limit)) as u64 {
             return Err(Violation::TooBig);
         }
@@ -223,7 +224,7 @@ impl Progress {
         Ok(())
     }
 
-    /// The message that has just become complete, if one has.
+    /// The message or the frame that has just become complete, if one has.
     fn finished<'m>(
         &'m mut self,
         limit: usize,
@@ -241,7 +242,7 @@ impl Progress {
             Opcode::Close => return read_close(&self.control).map(Some),
             _ if !header.fin => {
                 self.frame = None;
-                return Ok(None);
+                return Ok(Some(Message::Fragment));
             }
             _ => {}
         }

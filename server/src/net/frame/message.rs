@@ -2,7 +2,7 @@
 
 use heartline_protocol::CloseCode;
 
-/// One whole message, or one control frame. Borrowed from the read buffer where it arrived in one piece.
+/// One whole message, one control frame, or word of a frame that completes nothing. Borrowed from the read buffer where it arrived in one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// A text message, valid UTF-8.
@@ -15,6 +15,8 @@ pub enum Message<'a> {
     Pong(&'a [u8]),
     /// A close frame: its code, if it carries one.
     Close(Option<u16>),
+    /// A frame of a message of which more is to come, empty or not: only that it came.
+    Fragment,
 }
 
 /// How the peer broke the protocol. Nothing after it can be decoded.

@@ -124,7 +124,7 @@ impl Shard {
     }
 
     fn take_in(&mut self, slot: usize, bytes: &mut [u8]) {
-        let now = self.started.elapsed();
+        let now_ms = self.now_ms();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
@@ -135,7 +135,7 @@ impl Shard {
             None => (None, None),
         };
         let limit = self.world.config.limits.max_message_bytes;
-        connection.session.heard(now.as_millis() as u64);
+        connection.session.heard(now_ms);
         let here = connection.at(self.index, slot);
         let mut conversation = Conversation {
             world: &self.world,
@@ -143,7 +143,7 @@ impl Shard {
             reliable: &mut connection.reliable,
             here,
             number: connection.number,
-            now_us: now.as_micros() as u64,
+            now_us: self.clock.now_us(),
             answers: &mut self.answers,
             deflater,
             end: None,

@@ -6,6 +6,7 @@ mod leaving;
 mod outgoing;
 mod stored;
 
+use super::clock::Clock;
 use super::compression::{Codec, Compression};
 use super::connection::Connection;
 use super::conversation::Manner;
@@ -24,7 +25,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What all shards and the HTTP side share.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ pub struct Shard {
     held: usize,
     last_ping: u64,
     drain: Option<Drain>,
-    started: Instant,
+    clock: Clock,
 }
 
 /// The waker's token; connections have their slots.
@@ -98,7 +99,7 @@ impl Shard {
             held: 0,
             last_ping: 0,
             drain: None,
-            started: Instant::now(),
+            clock: Clock::start(),
         }
     }
 
@@ -122,10 +123,12 @@ impl Shard {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
-            match self.poll.poll(&mut events, self.timeout()) {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
+            self.clock.begin_turn(timeout);
             for event in &events {
                 if event.token() != WAKER {
                     let slot = event.token().0;
@@ -183,6 +186,6 @@ impl Shard {
     }
 
     fn now_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        self.clock.now_ms()
     }
 }

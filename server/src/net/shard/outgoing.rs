@@ -20,11 +20,14 @@ const UNITS_PER_LOOK: usize = 8;
 
 impl Shard {
     pub(super) fn writable(&mut self, slot: usize) {
+        let now_ms = self.now_ms();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         match connection.flush() {
             Ok(is_through) => {
+                // What waited for it was taken: a peer that reads slowly is not read from, and not silent either.
+                connection.session.heard(now_ms);
                 if is_through && connection.has_unread {
                     self.read_again(slot);
                 }
@@ -128,9 +131,27 @@ impl Shard {
             }
             match connection.session.due(now_ms, &self.world.config.timing) {
                 None => {}
-                Some(Due::Close(code)) => self.close(slot, code),
+                Some(Due::Close(_)) => self.judge(slot),
                 Some(Due::Ping) => self.ping(slot),
             }
+        }
+    }
+
+    /// Closes a connection that has been silent for too long. What has arrived is read first: a shard that comes late to its
+    /// events must not take its own delay for the peer's silence.
+    fn judge(&mut self, slot: usize) {
+        self.readable(slot, false);
+        let now_ms = self.now_ms();
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if connection.is_closing() {
+            return;
+        }
+        match connection.session.due(now_ms, &self.world.config.timing) {
+            None => {}
+            Some(Due::Close(code)) => self.close(slot, code),
+            Some(Due::Ping) => self.ping(slot),
         }
     }
 

@@ -42,6 +42,7 @@ fn outcome_with(stream: &[u8], piece: usize, mut inflater: Option<&mut Inflater>
         let mut chunk = chunk.to_vec();
         let fed = decoder.feed(&mut chunk, LIMIT, inflater.as_deref_mut(), |message| {
             lines.push(match message {
+                Message::Fragment => return ControlFlow::Continue(()),
                 Message::Text(text) => format!("text {text}"),
                 Message::Binary(bytes) => format!("binary {bytes:?}"),
                 Message::Ping(bytes) => format!("ping {bytes:?}"),
@@ -287,4 +288,31 @@ fn what_is_held_is_what_has_come_and_is_given_back() {
         })
         .unwrap();
     assert_eq!(decoder.held(), 0);
+}
+
+#[test]
+fn found_each_frame_is_seen_also_an_empty_one_that_completes_nothing() {
+    let frames = [
+        frame(0x01, b""),
+        frame(0x00, b""),
+        frame(0x00, b"{"),
+        frame(0x89, b"between"),
+        frame(0x00, b""),
+        frame(0x80, b"}"),
+        frame(0x81, b"{}"),
+    ];
+    let stream = frames.concat();
+    for piece in [stream.len(), 1, 3] {
+        let (mut decoder, mut seen, mut fragments) = (Decoder::default(), 0, 0);
+        for chunk in stream.chunks(piece) {
+            decoder
+                .feed(&mut chunk.to_vec(), LIMIT, None, |message| {
+                    seen += 1;
+                    fragments += usize::from(message == Message::Fragment);
+                    ControlFlow::Continue(())
+                })
+                .expect("all of it is allowed");
+        }
+        assert_eq!((seen, fragments), (frames.len(), 4), "in pieces of {piece}");
+    }
 }
