@@ -171,6 +171,7 @@ impl Server {
         };
         let mut accepting = vec![accept(Port::Public, listener)];
         accepting.extend(push_port.map(|(listener, _)| accept(Port::Push, listener)));
+        tokio::spawn(log_suppressed(site.clone(), leaving.clone()));
         let store = site.world.config.store.path.as_deref();
         let store = store.map_or("in memory".into(), |path| path.display().to_string());
         let tls = site.tls.is_some();
@@ -276,6 +277,8 @@ impl Server {
         });
         let _ = joined.await;
         self.site.world.presence.shutdown().await;
+        self.metrics().log_suppressed(true);
+        crate::net::log_suppressed();
         tracing::info!("stopped");
     }
 
@@ -283,6 +286,16 @@ impl Server {
         for shard in self.site.world.hub.shards() {
             shard.post(command());
         }
+    }
+}
+
+/// Tells once a second how many log lines were suppressed.
+async fn log_suppressed(site: Arc<Site>, leaving: CancellationToken) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while leaving.run_until_cancelled(second.tick()).await.is_some() {
+        site.world.metrics.log_suppressed(false);
+        crate::net::log_suppressed();
     }
 }
 

@@ -60,9 +60,25 @@ impl LineLimit {
 
     /// Whether a line may be written now: then the number of those that were suppressed since the line before it.
     pub fn admit(&self) -> Option<u64> {
-        static STARTED: OnceLock<Instant> = OnceLock::new();
-        let started = STARTED.get_or_init(Instant::now);
-        self.admit_at(started.elapsed().as_millis() as u64)
+        self.admit_at(clock_ms())
+    }
+
+    /// The number of those that were suppressed and that no later line has told, once the second is over; `at_once`: also before. For who
+    /// looks once a second, so that the last ones of a burst are told too.
+    pub fn untold(&self, at_once: bool) -> Option<u64> {
+        if self.suppressed.load(Relaxed) == 0 {
+            return None;
+        }
+        self.untold_at(clock_ms(), at_once)
+    }
+
+    fn untold_at(&self, now_ms: u64, at_once: bool) -> Option<u64> {
+        if !at_once && now_ms + 1 < self.last.load(Relaxed) + Self::INTERVAL_MS {
+            return None;
+        }
+        let suppressed = self.suppressed.swap(0, Relaxed);
+        self.last.store(now_ms + 1, Relaxed);
+        (suppressed > 0).then_some(suppressed)
     }
 
     fn admit_at(&self, now_ms: u64) -> Option<u64> {
@@ -82,9 +98,84 @@ impl LineLimit {
     }
 }
 
+/// Lets so many lines of one kind through per second, and counts those beyond: for lines that were asked for one by one.
+#[derive(Debug)]
+pub struct LineBudget {
+    lines_per_second: u64,
+    /// The second that is counted, plus one; 0 before the first.
+    second: AtomicU64,
+    lines: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+impl LineBudget {
+    /// A budget that nothing was taken from.
+    pub const fn new(lines_per_second: u64) -> Self {
+        Self {
+            lines_per_second,
+            second: AtomicU64::new(0),
+            lines: AtomicU64::new(0),
+            suppressed: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a line may be written now.
+    pub fn admit(&self) -> bool {
+        self.admit_at(clock_ms())
+    }
+
+    fn admit_at(&self, now_ms: u64) -> bool {
+        let second = now_ms / 1_000 + 1;
+        // Of several threads at the turn of a second, one begins anew; a line more or less is all that a race costs.
+        if self.second.swap(second, Relaxed) != second {
+            self.lines.store(0, Relaxed);
+        }
+        let is_admitted = self.lines.fetch_add(1, Relaxed) < self.lines_per_second;
+        if !is_admitted {
+            self.suppressed.fetch_add(1, Relaxed);
+        }
+        is_admitted
+    }
+
+    /// The number of those that were suppressed since this was last asked, if there are any.
+    pub fn untold(&self) -> Option<u64> {
+        match self.suppressed.load(Relaxed) {
+            0 => None,
+            _ => Some(self.suppressed.swap(0, Relaxed)),
+        }
+    }
+}
+
+/// Milliseconds of the process's own clock.
+fn clock_ms() -> u64 {
+    static STARTED: OnceLock<Instant> = OnceLock::new();
+    STARTED.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_ones_of_a_burst_are_told_when_the_second_is_over() {
+        let limit = LineLimit::new();
+        assert_eq!(limit.admit_at(0), Some(0));
+        assert_eq!(limit.untold_at(999, false), None);
+        assert_eq!((limit.admit_at(500), limit.admit_at(600)), (None, None));
+        assert_eq!(limit.untold_at(999, false), None);
+        assert_eq!(limit.untold_at(1_000, false), Some(2));
+        assert_eq!(limit.admit_at(1_500), None, "that was a line too");
+        assert_eq!(limit.untold_at(1_600, true), Some(1), "at the end");
+        assert_eq!(limit.untold(true), None);
+    }
+
+    #[test]
+    fn a_budget_is_for_each_second_and_counts_what_is_beyond() {
+        let budget = LineBudget::new(2);
+        let admitted = [0, 1, 2, 999, 1_000, 1_001, 1_002].map(|now| budget.admit_at(now));
+        assert_eq!(admitted, [true, true, false, false, true, true, false]);
+        assert_eq!((budget.untold(), budget.untold()), (Some(3), None));
+    }
 
     #[test]
     fn one_line_per_second_and_the_next_one_counts_the_others() {

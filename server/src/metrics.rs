@@ -111,6 +111,17 @@ pub struct Metrics {
     lines: [LineLimit; H::TABLE.len()],
 }
 
+/// What a line says of its kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    /// Its name.
+    pub event: &'static str,
+    /// How often it has happened.
+    pub total: u64,
+    /// How often without a line since the last one.
+    pub suppressed: u64,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self {
@@ -124,13 +135,40 @@ impl Metrics {
     /// Counts `what`, and logs it with `detail` if it is one to log: at most once per second, with the number of lines that were
     /// suppressed since the last one.
     pub fn note(&self, what: Happening, detail: impl std::fmt::Display) {
-        let count = self.counts[what as usize].fetch_add(1, Relaxed) + 1;
-        let (_, name, is_logged) = H::TABLE[what as usize];
-        if !is_logged {
-            return;
+        if let Some(Line {
+            event,
+            total,
+            suppressed,
+        }) = self.admit(what)
+        {
+            tracing::warn!(event, total, suppressed, %detail);
         }
-        if let Some(suppressed) = self.lines[what as usize].admit() {
-            tracing::warn!(event = name, total = count, suppressed, %detail);
+    }
+
+    /// The same for a line with fields of its own: counts `what`, and returns what belongs into the line if it may be written.
+    pub(crate) fn admit(&self, what: Happening) -> Option<Line> {
+        let total = self.counts[what as usize].fetch_add(1, Relaxed) + 1;
+        let (_, event, is_logged) = H::TABLE[what as usize];
+        let suppressed = is_logged.then(|| self.lines[what as usize].admit())??;
+        Some(Line {
+            event,
+            total,
+            suppressed,
+        })
+    }
+
+    /// Logs how many lines were suppressed that no later line has told; to be called once a second, and `at_once` at the end.
+    pub(crate) fn log_suppressed(&self, at_once: bool) {
+        for (what, event, _) in H::TABLE {
+            if let Some(suppressed) = self.lines[what as usize].untold(at_once) {
+                let total = self.total(what);
+                tracing::warn!(
+                    event,
+                    total,
+                    suppressed,
+                    "more of these happened and have no line of their own"
+                );
+            }
         }
     }
 

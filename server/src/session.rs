@@ -99,6 +99,11 @@ impl Session {
         self.user.as_ref()
     }
 
+    /// When the connection opened.
+    pub fn opened_ms(&self) -> u64 {
+        self.opened_ms
+    }
+
     /// Something was received.
     pub fn heard(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;

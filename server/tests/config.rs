@@ -690,6 +690,8 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         [log]
         format = "text"  # default
         filter = "info"  # default
+        connections = false  # default
+        addresses = false  # default
     "#]]
     .assert_eq(&shown);
     // What is shown can be read again, secrets apart.

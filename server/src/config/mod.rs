@@ -52,6 +52,17 @@ pub struct Config {
     pub shards: usize,
     /// Messages of at least so many bytes are compressed for clients that offer permessage-deflate; 0 means never.
     pub deflate_min_bytes: usize,
+    /// What is logged of single connections.
+    pub connection_log: ConnectionLog,
+}
+
+/// What is logged of single connections, beside those that are refused or closed for a fault.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConnectionLog {
+    /// Each login, and each end with its reason.
+    pub connections: bool,
+    /// Their remote addresses, also in the lines about refused logins.
+    pub addresses: bool,
 }
 
 /// What the binary is told: the server's configuration, and what concerns the process around it.
@@ -287,6 +298,7 @@ impl Default for Config {
             },
             shards: 0,
             deflate_min_bytes: 0,
+            connection_log: ConnectionLog::default(),
         }
     }
 }

@@ -427,6 +427,22 @@ pub static SETTINGS: &[Setting] = &[
         file: None,
         kind: Kind::LogFilter,
     },
+    Setting {
+        path: "log.connections",
+        env: "HEARTLINE_LOG_CONNECTIONS",
+        flag: Flag::Switch("log-connections", "no-log-connections"),
+        help: "Log each login, and each end of a connection with its reason",
+        file: None,
+        kind: Kind::Switch(|settings| &mut settings.config.connection_log.connections),
+    },
+    Setting {
+        path: "log.addresses",
+        env: "HEARTLINE_LOG_ADDRESSES",
+        flag: Flag::Switch("log-addresses", "no-log-addresses"),
+        help: "Log the remote addresses of connections, also of refused logins",
+        file: None,
+        kind: Kind::Switch(|settings| &mut settings.config.connection_log.addresses),
+    },
 ];
 
 /// Scheme, host and port, and nothing after: what a browser sends as `Origin`.

@@ -1,10 +1,12 @@
 //! One live connection: an entry of a shard's slab. Idle, it is this struct and nothing on the heap but its user's
 //! name, which all connections of the user share.
 
+use super::connection_log::Party;
 use super::frame::{self, Decoder, Opcode};
 use super::outbound::{Outbound, Sent};
 use super::reliable::Reliable;
 use super::secure::Secure;
+use super::shard::World;
 use crate::hub::{ConnectionRef, Permit};
 use crate::presence::ConnectionNumber;
 use crate::session::Session;
@@ -74,6 +76,15 @@ impl Connection {
         ConnectionRef::new(shard, slot, self.generation)
             .deflating(self.deflates)
             .reliable(self.reliable.is_some())
+    }
+
+    /// What log lines name it by.
+    pub fn party<'a>(&'a self, world: &'a World) -> Party<'a> {
+        Party {
+            world,
+            number: self.number,
+            socket: &self.socket,
+        }
     }
 
     /// Whether the close frame has been sent or queued.

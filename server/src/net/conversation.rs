@@ -1,6 +1,7 @@
 //! What one connection's messages of one turn lead to: each is given to the session, its step is carried out at the hub
 //! and in presence, and the answers are gathered, to leave in one write.
 
+use super::connection_log::Party;
 use super::frame::{self, Deflater, Message, Opcode};
 use super::reliable::Reliable;
 use super::shard::World;
@@ -13,6 +14,7 @@ use crate::store::Offset;
 use heartline_protocol::{
     CloseCode, ExtensionError, LoginExtension, User, encode_login_accepted, encode_respon,
 };
+use mio::net::TcpStream;
 use serde_json::value::RawValue;
 use std::ops::ControlFlow;
 
@@ -23,6 +25,7 @@ pub(super) struct Conversation<'a> {
     pub reliable: &'a mut Option<Box<Reliable>>,
     pub here: ConnectionRef,
     pub number: ConnectionNumber,
+    pub socket: &'a TcpStream,
     pub now_us: u64,
     /// Frames to send, in order.
     pub answers: &'a mut Vec<u8>,
@@ -91,8 +94,9 @@ impl Conversation<'_> {
     fn frame(&mut self, frame: &[u8]) -> ControlFlow<()> {
         let roles = &self.world.config.roles;
         let step = self.session.receive(frame, |data| {
-            crate::auth::classic_login(roles, data.map(RawValue::get))
-                .inspect_err(|refusal| self.world.metrics.note(Happening::LoginRefused, refusal))
+            let data = data.map(RawValue::get);
+            crate::auth::classic_login(roles, data)
+                .inspect_err(|refusal| self.party().login_refused(*refusal, data))
         });
         match step {
             Step::Ignored => self.world.metrics.count(Happening::FrameIgnored),
@@ -125,20 +129,32 @@ impl Conversation<'_> {
                 user,
                 uuid,
                 extension,
-            } => match self.register(user, extension.as_ref().is_some_and(Result::is_ok)) {
+            } => match self.register(user.clone(), extension.as_ref().is_some_and(Result::is_ok)) {
                 Ok(user) => {
                     self.world.presence.login(self.number, &user);
                     self.world.metrics.count(Happening::LoggedIn);
+                    let device = extension.as_ref().and_then(|named| named.as_ref().ok());
+                    self.party()
+                        .logged_in(&user, device.map(|named| &*named.device));
                     self.session.logged_in(user.clone());
                     self.accept(uuid, user, extension);
                 }
                 Err(_) => {
+                    self.party().too_many_of_user(user.as_str());
                     self.answer(Reply::login_refused(uuid));
                     return self.end(End::ByUs(CloseCode::TooManyConnections));
                 }
             },
         }
         ControlFlow::Continue(())
+    }
+
+    fn party(&self) -> Party<'_> {
+        Party {
+            world: self.world,
+            number: self.number,
+            socket: self.socket,
+        }
     }
 
     /// Registers the connection as this user's, attached to the stream or not.

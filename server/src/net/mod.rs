@@ -4,6 +4,7 @@
 mod clock;
 mod compression;
 mod connection;
+mod connection_log;
 mod conversation;
 mod fanout;
 pub mod frame;
@@ -16,6 +17,7 @@ mod shard;
 mod sweep;
 
 pub use compression::Compression;
+pub(crate) use connection_log::log_suppressed;
 pub use conversation::Manner;
 pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen, Stored};
 pub use processors::Processors;

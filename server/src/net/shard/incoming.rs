@@ -5,6 +5,7 @@ use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
 use crate::net::compression::Codec;
 use crate::net::connection::{Connection, close_echo};
+use crate::net::connection_log::Ended;
 use crate::net::conversation::{Conversation, End};
 use crate::net::mailbox::Newcomer;
 use crate::net::outbound::Sent;
@@ -143,6 +144,7 @@ impl Shard {
             reliable: &mut connection.reliable,
             here,
             number: connection.number,
+            socket: &connection.socket,
             now_us: self.clock.now_us(),
             answers: &mut self.answers,
             deflater,
@@ -172,7 +174,9 @@ impl Shard {
         self.pump(slot);
         match end {
             None => {}
-            Some(End::ByPeer(code)) => self.close_with(slot, close_echo(code), false),
+            Some(End::ByPeer(code)) => {
+                self.close_with(slot, close_echo(code), false, Ended::ByClient(code));
+            }
             Some(End::ByUs(code)) => self.close(slot, code),
         }
     }

@@ -3,6 +3,8 @@
 
 use super::Shard;
 use crate::metrics::Happening;
+use crate::net::connection::Connection;
+use crate::net::connection_log::{Ended, Who};
 use crate::net::fanout::FanOut;
 use crate::net::frame;
 use crate::net::outbound::Sent;
@@ -37,18 +39,28 @@ impl Shard {
             CloseCode::TooManyConnections => Some(Happening::TooManyConnections),
             _ => None,
         };
-        if let Some(what) = what {
-            self.world.metrics.note(what, "a connection is closed");
+        let is_open = |connection: &&Connection| !connection.is_closing();
+        if let Some((what, connection)) = what.zip(self.connections.get(slot).filter(is_open)) {
+            let party = connection.party(&self.world);
+            let who = Who(party, connection.session.user());
+            self.world.metrics.note(what, who);
         }
         self.close_with(
             slot,
             frame::close(code, &code.reason(None)),
             code == CloseCode::SlowConsumer,
+            Ended::ByServer(code),
         );
     }
 
-    pub(super) fn close_with(&mut self, slot: usize, last: Bytes, give_up_queue: bool) {
-        self.forget(slot);
+    pub(super) fn close_with(
+        &mut self,
+        slot: usize,
+        last: Bytes,
+        give_up_queue: bool,
+        ended: Ended,
+    ) {
+        self.forget(slot, ended);
         let linger_ms = if give_up_queue {
             SLOW_LINGER_MS
         } else {
@@ -69,7 +81,7 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, slot: usize) {
-        self.forget(slot);
+        self.forget(slot, Ended::Lost);
         if let Some(connection) = self.connections.try_remove(slot) {
             if connection.deflates {
                 self.world.compression.left();
@@ -79,7 +91,8 @@ impl Shard {
     }
 
     /// Hub and presence hear of the end, once: a closing connection is theirs no more.
-    fn forget(&mut self, slot: usize) {
+    fn forget(&mut self, slot: usize, ended: Ended) {
+        let now_ms = self.now_ms();
         let Some(connection) = self
             .connections
             .get_mut(slot)
@@ -87,7 +100,12 @@ impl Shard {
         else {
             return;
         };
-        if let Some(user) = connection.session.end() {
+        let life_ms = now_ms - connection.session.opened_ms();
+        let user = connection.session.end();
+        connection
+            .party(&self.world)
+            .ended(user.as_ref(), ended, life_ms);
+        if let Some(user) = user {
             let here = connection.at(self.index, slot);
             self.world.hub.leave(here, &user);
         }
@@ -116,7 +134,8 @@ impl Shard {
 
     pub(super) fn farewell(&mut self, slot: usize, advice_ms: u64) {
         let reason = CloseCode::Drain.reason(Some(advice_ms.try_into().unwrap_or(u32::MAX)));
-        self.close_with(slot, frame::close(CloseCode::Drain, &reason), false);
+        let last = frame::close(CloseCode::Drain, &reason);
+        self.close_with(slot, last, false, Ended::ByServer(CloseCode::Drain));
     }
 
     pub(super) fn drop_all(&mut self) {
