@@ -30,6 +30,8 @@ export interface Host {
   connect(url: string, options: ConnectOptions, events: SocketEvents): Socket
   /** Milliseconds, monotonic as far as the platform allows. */
   now(): number
+  /** Throws where this host cannot connect at all: asked when a line is started. */
+  check?(): void
   setTimer(ms: number, run: () => void): () => void
   /** Random bytes if the platform has a synchronous source, else undefined. */
   randomBytes?(count: number): Uint8Array | undefined

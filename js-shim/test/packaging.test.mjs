@@ -12,11 +12,13 @@ import { build } from 'vite'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
 let project
+let tarball
 
 before(() => {
   project = mkdtempSync(join(tmpdir(), 'heartline-packaging-'))
   const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', project], root))
+  tarball = join(project, filename)
   writeFileSync(join(project, 'package.json'), '{ "private": true }')
   npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', `./${filename}`], project)
   // Vue is the app's own dependency; here it is borrowed from ours.
@@ -108,14 +110,51 @@ test('our own declarations have no errors, and need neither the DOM nor Node', (
   typeCheck(folder)
 })
 
-function typeCheck(folder) {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+function typeCheck(folder, compiler = 'typescript') {
+  const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
   try {
     execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   } catch (error) {
     assert.fail(error.stdout)
   }
 }
+
+test('the declarations are read by the oldest TypeScript that is promised', () => {
+  const folder = join(project, 'types-floor')
+  mkdirSync(folder)
+  // Without the composables: Vue's own declarations ask for a newer one.
+  const text = readFileSync(join(project, 'types/modern.ts'), 'utf8')
+    .replace(/^import .*heartline\/vue'$/m, '')
+    .replace(/^(provideHeartline|onPush|const ready).*$/gm, '')
+    .replace(', ready)', ', typeof stop)')
+    .replace(/import (.*?)\{(.*)\} from/g, (_, before, names) => `import ${before}{${names.replace(/type /g, '')}} from`)
+  writeFileSync(join(folder, 'old.ts'), text)
+  const compilerOptions = { strict: true, noEmit: true, target: 'ES2015', lib: ['ES2015', 'DOM'], types: [], skipLibCheck: false, module: 'ESNext', moduleResolution: 'node' }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['old.ts'] }))
+  assert.equal(require('typescript-floor/package.json').version, '4.1.6', 'README names this version')
+  typeCheck(folder, 'typescript-floor')
+})
+
+test('beside Vue 2 it installs and runs; only `heartline/vue` says that it needs Vue 3', () => {
+  const old = join(project, 'vue2')
+  mkdirSync(old)
+  cpSync(join(root, 'node_modules/vue2'), join(old, 'vue-2.6.14'), { recursive: true })
+  const app = { private: true, dependencies: { vue: 'file:./vue-2.6.14' } }
+  writeFileSync(join(old, 'package.json'), JSON.stringify(app))
+  const npm = (...args) => execFileSync('npm', [...args, '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: old, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  npm('install')
+  npm('install', tarball)
+  assert.equal(JSON.parse(readFileSync(join(old, 'node_modules/vue/package.json'), 'utf8')).version, '2.6.14')
+  writeFileSync(join(old, 'main.mjs'), `
+    import { createHeartline } from 'heartline'
+    import { UniSocketPromise } from 'heartline/compat'
+    import { provideHeartline, useHeartline } from 'heartline/vue'
+    const said = [provideHeartline, useHeartline].map((call) => { try { call({ on() {} }) } catch (error) { return error.message } })
+    console.log(JSON.stringify([typeof createHeartline, typeof UniSocketPromise, ...said]))`)
+  const [modern, classic, ...said] = JSON.parse(execFileSync(process.execPath, ['main.mjs'], { cwd: old, encoding: 'utf8' }))
+  assert.deepEqual([modern, classic], ['function', 'function'])
+  for (const sentence of said) assert.match(sentence, /heartline\/vue needs Vue 3\.2/)
+})
 
 const resolutions = [
   ['node', 'ESNext', 'modern.ts'],

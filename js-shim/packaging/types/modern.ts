@@ -12,6 +12,10 @@ const stop: () => void = line.on('chat*', (message) => console.log(message))
 line.request('ask', { a: 1 }, { timeoutMs: 1000 }).catch((error: unknown) => {
   if (error instanceof HeartlineError) console.log(error.code)
 })
+// As the README has it.
+line.request('ping').then((data) => console.log(data.body))
+line.request<{ answer: number }>('ask').then(({ answer }) => answer.toFixed())
+line.listen('disconnect', ({ reason, errMsg }) => console.log(reason, errMsg && errMsg.length))
 provideHeartline(useHeartline())
 onPush('user_tabbar', () => stop())
 const ready: boolean = useConnection().value.isLogin

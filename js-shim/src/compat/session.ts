@@ -1,5 +1,7 @@
 /** Who is logged in to a classic app: read from `getApp().globalData.isLogin` and the project's `jwt`. */
 
+import { isThenable, nothing } from '../socket/task'
+
 /** The classic project's `jwt` module. */
 export interface Jwt {
   getUser(): JwtUser | null | undefined | Promise<JwtUser | null | undefined>
@@ -26,7 +28,10 @@ export function readSession(given: Jwt | undefined): Session {
   if (!globalData || !globalData.isLogin) return { isLogin: false, user: undefined }
   const source = given || globalData.jwt || (typeof jwt === 'undefined' ? undefined : jwt)
   try {
-    return { isLogin: true, user: source ? source.getUser() : undefined }
+    const user = source ? source.getUser() : undefined
+    // Who only looks whether somebody else is logged in waits for no answer; a login reports the rejection.
+    if (isThenable(user)) user.then(undefined, nothing)
+    return { isLogin: true, user }
   } catch (_) {
     return { isLogin: true, user: undefined }
   }

@@ -3,25 +3,52 @@
  * to make; every command waits until the core has been loaded.
  */
 import type { Engine } from '../load/index'
-import { isThenable } from '../socket/task'
+import { isThenable, nothing } from '../socket/task'
+import type { Host } from '../types'
+import { AMOUNT, FUNCTION, must, mustBeAll, mustBeUrl, OBJECT, TEXT } from './check'
 import { CLOSE, Fate, In, OPTIONS, Out, PhaseCode, UNSENT, WAITS } from './codes'
 import { createExchange } from './exchange'
 import { createLink } from './link'
-import { createListeners, type Hearer } from './listeners'
-import { createMachine, type MachineOwner } from './machine'
+import { claim, hint } from './hints'
+import { createListeners } from './listeners'
+import type { Hearer } from './listeners'
+import { createMachine } from './machine'
+import type { MachineOwner } from './machine'
 import { createNewsroom } from './news'
 import type { ClientOptions, ClientState, Credentials, HeartlineClient } from './options'
 import { createRequests } from './requests'
 import type { Streams } from './streams'
 
+/** What `createClient` takes: the host may be found. */
+export type MadeOptions = Pick<ClientOptions, Exclude<keyof ClientOptions, 'host'>> & { host?: Host }
+
 /** A core that traps is replaced after this long, twice as long each time, and given up after so many times. */
 const RESTART_MS = 1000
 const MAX_RESTARTS = 6
 
-export function createClient(options: ClientOptions): HeartlineClient {
-  const { host } = options
+/** `detect` finds the host, where none is given. */
+export function createClient(options: MadeOptions, detect?: () => Host): HeartlineClient {
+  mustBeAll(options, {
+    credentials: FUNCTION,
+    onListenerError: FUNCTION,
+    durable: FUNCTION,
+    recorder: OBJECT,
+    reconnect: OBJECT,
+    connectOptions: OBJECT,
+    wasm: 'string, object or boolean',
+  })
+  const { durable, reconnect } = options
+  const host = options.host || detect!()
+  const bounds: Array<number | undefined> = reconnect ? [reconnect.minMs, reconnect.maxMs] : []
+  const amounts = OPTIONS.map((name, key) => {
+    const amount = bounds[key] === undefined ? options[name] : bounds[key]
+    must(name, amount, AMOUNT, true)
+    return amount
+  })
+  if (typeof options.url !== FUNCTION) mustBeUrl(options.url)
+  must('host.connect', host.connect, FUNCTION)
   const newsroom = createNewsroom(options)
-  const { listen, tell, report, log } = newsroom
+  const { listen, tell, report, guard, log } = newsroom
   const hearer: MachineOwner['hearer'] = (id) => listeners.find(id)
   const machine = createMachine(host, { act, hearer, deliver, ready, failed, fallback: (loader, error) => tell('fallback', { loader, error }) }, options.recorder)
   const { feed, hold } = machine
@@ -31,12 +58,15 @@ export function createClient(options: ClientOptions): HeartlineClient {
   const { take } = exchange
   const link = createLink(host, machine, exchange.taker, log)
   const streams: Streams | undefined =
-    options.durable && options.durable(Object.assign({ host, machine, exchange, link, hearer, remove: listeners.remove }, newsroom))
+    durable ? durable(Object.assign({ host, machine, exchange, link, hearer, remove: listeners.remove }, newsroom)) : undefined
+  must('durable', streams, OBJECT, true)
 
   let phase: PhaseCode = PhaseCode.IDLE
   let state: ClientState = { phase: 'idle' }
   let engine: string | undefined
   let login: Credentials | undefined
+  /** The provider's latest answer was that nobody is logged in: asking again is not logging in. */
+  let nobody = false
   let started = false
   /** Destroyed, or given up. */
   let over = false
@@ -50,7 +80,12 @@ export function createClient(options: ClientOptions): HeartlineClient {
     settle = (error) => (error === undefined ? resolve() : reject(error))
   })
   // Whoever does not ask is told by the event `fatal`.
-  loaded.then(undefined, () => {})
+  loaded.then(nothing, nothing)
+
+  function url() {
+    const given = options.url
+    return typeof given === 'function' ? given() : given
+  }
 
   function say(kind: In, is: boolean) {
     said.set(kind, +is)
@@ -58,11 +93,9 @@ export function createClient(options: ClientOptions): HeartlineClient {
   }
 
   function load() {
-    const { minMs, maxMs } = options.reconnect || ({} as { minMs?: number; maxMs?: number })
     machine.load(options.wasm, (set) =>
-      OPTIONS.forEach((name, key) => {
-        const value = [minMs, maxMs][key] || options[name]
-        if (typeof value === 'number' && value >= 0) set(key, value)
+      amounts.forEach((amount, key) => {
+        if (typeof amount === 'number') set(key, amount)
       }),
     )
   }
@@ -122,6 +155,8 @@ export function createClient(options: ClientOptions): HeartlineClient {
   }
 
   function enter(code: PhaseCode, b: number, c: number) {
+    if (nobody && code === PhaseCode.LOGGING_IN) code = PhaseCode.OPEN
+    if (code === PhaseCode.OPEN && code === phase) return
     const name = PHASES[code]
     if (name === 'closed') return setState(code, { phase: name, reason: CLOSE[b], code: known(c) })
     if (name !== 'waiting') return setState(code, { phase: name })
@@ -139,13 +174,16 @@ export function createClient(options: ClientOptions): HeartlineClient {
     exchange.send(link, epoch, id, event, json)
   }
 
-  /** The provider may be late, refuse, or throw: the core is told in every case. */
+  /** The provider may be late, refuse, throw, or give nonsense: the core is told in every case. */
   function askCredentials(id: number) {
     const { credentials } = options
     const answer = (found: Credentials | null | undefined) => {
-      const there = !!found && typeof found.u === 'string' && typeof found.token === 'string'
-      if (there) login = found as Credentials
-      feed(In.CREDENTIALS, id, +there)
+      if (found) {
+        must('credentials.u', found.u, TEXT)
+        must('credentials.token', found.token, TEXT)
+        login = found
+      } else nobody = true
+      feed(In.CREDENTIALS, id, +!!found)
     }
     const refused = (error: unknown) => {
       report(error)
@@ -153,7 +191,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
     }
     try {
       const found = credentials && credentials()
-      if (isThenable(found)) found.then(answer, refused)
+      if (isThenable(found)) found.then(answer).then(undefined, refused)
       else answer(found)
     } catch (error) {
       refused(error)
@@ -164,11 +202,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
     if (over) return
     const { fn } = hearer
     if (hearer.once) listeners.remove(hearer)
-    try {
-      fn(message)
-    } catch (error) {
-      report(error)
-    }
+    guard(fn, message)
   }
 
   function act(kind: Out, a: number, b: number, c: number): void {
@@ -188,23 +222,29 @@ export function createClient(options: ClientOptions): HeartlineClient {
       case Out.PING:
         return send(a, b, 'ping')
       case Out.LOGIN:
+        if (nobody) {
+          nobody = false
+          setState(PhaseCode.LOGGING_IN, { phase: 'loggingIn' })
+        }
         return send(a, b, 'login', JSON.stringify({ u: login!.u, token: login!.token, $hl: streams && streams.extension() }))
       case Out.CREDENTIALS:
         return askCredentials(b)
       case Out.OPEN:
         log(`dial #${a}`)
-        return link.open(a, () => (typeof options.url === 'function' ? options.url() : options.url), options.connectOptions)
+        return link.open(a, url, options.connectOptions)
       case Out.CLOSE:
         return link.close(b, a)
       case Out.PHASE:
         return enter(a, b, c)
       case Out.LOGGED_IN:
         restarts = 0
+        claim(machine, () => `${url()} as ${login!.u}`)
         return tell('login', { data: take(a), again: b !== 0 })
       case Out.LOGIN_REFUSED:
         return tell('loginRefused', take(a))
       case Out.DISCONNECTED:
-        return tell('disconnect', { reason: CLOSE[a], code: known(b) })
+        hint(machine, () => CLOSE[a] === 'dialFailed' && `cannot connect: ${link.why()}`)
+        return tell('disconnect', { reason: CLOSE[a], code: known(b), errMsg: link.why() })
       case Out.OUTBOX_DROPPED:
         return tell('outboxDropped', { event: requests.eventOf(a), reason: UNSENT[b] })
       default:
@@ -231,7 +271,8 @@ export function createClient(options: ClientOptions): HeartlineClient {
     get isLogin() {
       return within(PhaseCode.READY)
     },
-    start: () =>
+    start() {
+      if (host.check) host.check()
       run(() => {
         if (over) return
         if (!unsubscribe.length) {
@@ -241,7 +282,8 @@ export function createClient(options: ClientOptions): HeartlineClient {
         if (!said.has(In.IDENTITY)) say(In.IDENTITY, true)
         started = true
         feed(In.START)
-      }),
+      })
+    },
     stop: () =>
       run(() => {
         started = false
@@ -254,6 +296,7 @@ export function createClient(options: ClientOptions): HeartlineClient {
         over = true
         for (const off of unsubscribe) off()
         unsubscribe = []
+        claim(machine)
         feed(In.DESTROY)
         // The core's last words are acted on before it goes, also when a callback ended its own client.
         machine.whenIdle(() => {
@@ -263,8 +306,14 @@ export function createClient(options: ClientOptions): HeartlineClient {
           listeners.off()
         })
       }),
-    identity: (present) => run(() => say(In.IDENTITY, present)),
-    request: (event, data, how = {}) => requests.add(run, event, data, how),
+    identity(present) {
+      must('present', present, 'boolean')
+      run(() => {
+        nobody = false
+        say(In.IDENTITY, present)
+      })
+    },
+    request: (event, data, how = {}) => requests.add(run, event, data, how) as Promise<any>,
     on: (pattern, fn, how) => listeners.add(pattern, fn, !!how && !!how.replace, false),
     once: (pattern, fn) => listeners.add(pattern, fn, false, true),
     off: listeners.off,

@@ -8,7 +8,8 @@ import type { Link } from './link'
 import type { Machine, Route } from './machine'
 import { uuidPrefix } from './prefix'
 import type { Streams } from './streams'
-import { encode, encodePong, type FrameTaker } from './wire'
+import { encode, encodePong } from './wire'
+import type { FrameTaker } from './wire'
 
 export interface Exchange {
   /** Feeds the core what is decoded. */

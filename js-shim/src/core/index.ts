@@ -1,6 +1,7 @@
 /** What this room offers the others. */
 export { createClient } from './client'
-export { HeartlineError, type ErrorCode } from './error'
+export { HeartlineError } from './error'
+export type { ErrorCode } from './error'
 export type {
   AbortSignalLike,
   ClientOptions,
@@ -11,5 +12,6 @@ export type {
   HeartlineClient,
   Listener,
   News,
+  ReplyData,
   RequestOptions,
 } from './options'

@@ -6,8 +6,10 @@ import type { ConnectOptions, Host, SendFate, Socket } from '../types'
 import { nothing } from '../socket/task'
 import { decodeUtf8 } from '../utf8'
 import { In, NONE } from './codes'
+import { mustBeUrl } from './check'
 import type { Machine } from './machine'
-import { advice, decode, type FrameTaker } from './wire'
+import { advice, decode } from './wire'
+import type { FrameTaker } from './wire'
 
 export interface Link {
   open(epoch: number, url: () => string, options: ConnectOptions | undefined): void
@@ -16,6 +18,8 @@ export interface Link {
   post(epoch: number, text: string): void
   /** Ends the present attempt, dialled or not; or this one only, if it is the present one. */
   close(code: number, epoch?: number): void
+  /** What the platform, or the peer, said of the end of the latest attempt. */
+  why(): string | undefined
 }
 
 export function createLink(
@@ -27,6 +31,7 @@ export function createLink(
   /** The present attempt; 0: none. */
   let current = 0
   let socket: Socket | undefined
+  let why: string | undefined
 
   const close: Link['close'] = (code, epoch) => {
     if (epoch !== undefined && epoch !== current) return
@@ -48,13 +53,16 @@ export function createLink(
 
   const dial = (epoch: number, url: () => string, options: ConnectOptions) => {
     const failed = (detail: unknown) => {
-      log(`socket error ${detail}`)
+      why = String(detail)
+      log(`socket error ${why}`)
       feed(In.FAILED, epoch)
     }
     const mine = () => current === epoch
     let made: Socket
     try {
-      made = host.connect(url(), options, {
+      const address = url()
+      mustBeUrl(address)
+      made = host.connect(address, options, {
         open: () => mine() && feed(In.OPENED, epoch),
         message(data) {
           if (current !== epoch) return
@@ -62,7 +70,11 @@ export function createLink(
           else hearBytes(epoch, data)
         },
         error: (detail) => mine() && failed(detail),
-        close: (code, reason) => mine() && feed(In.CLOSED, epoch, code === undefined ? NONE : code, advice(reason)),
+        close(code, reason) {
+          if (!mine()) return
+          why = reason || undefined
+          feed(In.CLOSED, epoch, code === undefined ? NONE : code, advice(reason))
+        },
       })
     } catch (error) {
       return failed(error)
@@ -81,6 +93,7 @@ export function createLink(
     open(epoch, url, options = {}) {
       close(1000)
       current = epoch
+      why = undefined
       let answered = false
       const answer = (online: boolean) => {
         // Late, twice, or for an attempt that was given up meanwhile: no ghost socket is dialled.
@@ -102,5 +115,6 @@ export function createLink(
     post: (epoch, text) => send(epoch, text, nothing),
     send,
     close,
+    why: () => why,
   }
 }

@@ -1,5 +1,6 @@
 /** The app's callbacks on pushes. The core decides who hears what; this table knows whom its numbers mean. */
 import { nothing } from '../socket/task'
+import { FUNCTION, must, TEXT } from './check'
 import { In } from './codes'
 import type { Machine } from './machine'
 import type { Listener } from './options'
@@ -42,7 +43,7 @@ export function createListeners({ query, feed }: Machine): Listeners {
     // An empty or endless pattern, or too many listeners: the core says so by a negative number.
     if (id < 0) {
       entries.delete(entry)
-      throw new Error(`heartline: cannot listen to ${JSON.stringify(pattern)} (${id})`)
+      throw new TypeError(`heartline: cannot listen to ${JSON.stringify(pattern)} (${id})`)
     }
     entry.id = id
     byId.set(id, entry)
@@ -55,13 +56,18 @@ export function createListeners({ query, feed }: Machine): Listeners {
     if (entries.delete(entry) && byId.delete(entry.id)) feed(In.UNLISTEN, entry.id)
   }
 
-  const off = (pattern?: string, fn?: Listener) =>
+  const off = (pattern?: string, fn?: Listener) => {
+    must('pattern', pattern, TEXT, pattern === undefined)
+    must('listener', fn, FUNCTION, true)
     entries.forEach((entry) => {
       if ((pattern === undefined || entry.pattern === pattern) && (!fn || entry.fn === fn)) remove(entry)
     })
+  }
 
   return {
     add(pattern, fn, replace, once) {
+      must('pattern', pattern, TEXT)
+      must('listener', fn, FUNCTION)
       const entry: Entry = { pattern, fn, once, id: 0 }
       if (replace) off(pattern)
       entries.add(entry)

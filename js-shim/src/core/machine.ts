@@ -2,7 +2,8 @@
  * Drives one instance of the core: feeds it, queues what it emits, acts on it once the call has returned, keeps its
  * timer, and throws it away when it traps.
  */
-import { loadEngine, type Engine, type Source } from '../load/index'
+import { loadEngine } from '../load/index'
+import type { Engine, Source } from '../load/index'
 import { nothing } from '../socket/task'
 import type { Host } from '../types'
 import { In, NONE } from './codes'

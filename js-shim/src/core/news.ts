@@ -1,5 +1,10 @@
 /** What the client tells its app about itself: news of the line, what a callback threw, and each step when debugging. */
+import { isThenable, nothing } from '../socket/task'
+import { FUNCTION, must } from './check'
 import type { ClientOptions, News } from './options'
+
+/** All kinds there are. */
+const KINDS = 'state login loginRefused disconnect gap poisoned storage outboxDropped fatal fallback'
 
 export interface Newsroom {
   /** Answers its own unsubscribe. */
@@ -8,25 +13,27 @@ export interface Newsroom {
   callbacks(kind: keyof News): Array<(news: any) => unknown>
   tell<K extends keyof News>(kind: K, news: News[K]): void
   report(error: unknown): void
+  /** An app's callback: what it throws, or rejects with, is reported and harms nobody. */
+  guard<T>(fn: (argument: T) => unknown, argument: T): void
   log(line: string): void
 }
 
-export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsroom {
+export function createNewsroom({ debug, onListenerError }: Pick<ClientOptions, 'debug' | 'onListenerError'>): Newsroom {
   const callbacks: { [kind: string]: Array<(news: any) => unknown> } = {}
 
   const report = (error: unknown) => {
     try {
-      if (onListenerError) onListenerError(error)
+      // One that rejects is as lost as one that throws.
+      if (onListenerError) return settle(onListenerError(error), nothing)
       else console.error('heartline:', error)
     } catch (_) {
       // The reporter itself threw, or there is no console: there is nobody left to tell.
     }
   }
 
-  /** An app's callback: what it throws harms nobody. */
-  const guard = <T>(fn: (argument: T) => unknown, argument: T) => {
+  const guard: Newsroom['guard'] = (fn, argument) => {
     try {
-      fn(argument)
+      settle(fn(argument), report)
     } catch (error) {
       report(error)
     }
@@ -34,6 +41,8 @@ export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsr
 
   return {
     listen(kind, fn) {
+      must('kind', KINDS.split(' ').indexOf(kind) >= 0 && kind, `string ${KINDS}`)
+      must('listener', fn, FUNCTION)
       const once: typeof fn = (news) => fn(news)
       // A new array each time: a callback may unsubscribe while the old one is walked.
       callbacks[kind] = (callbacks[kind] || []).concat(once)
@@ -46,8 +55,14 @@ export function createNewsroom({ debug, onListenerError }: ClientOptions): Newsr
     },
     callbacks: (kind) => callbacks[kind] || [],
     report,
+    guard,
     log(line) {
       if (debug) guard(typeof debug === 'function' ? debug : (text) => console.log(text), `heartline: ${line}`)
     },
   }
+}
+
+/** What an `async` callback rejects with would else end the process (Node). */
+function settle(answer: unknown, failed: (error: unknown) => void): void {
+  if (isThenable(answer)) answer.then(undefined, failed)
 }

@@ -13,7 +13,7 @@ type Maybe<T> = T | null | undefined
 
 /** Every duration is in milliseconds; what is left out has the core's default. */
 export interface ClientOptions extends Partial<Record<OptionName, number>> {
-  /** Asked before each dial when it is a function. */
+  /** `wss://…` or `ws://…`. Asked before each dial when it is a function. */
   url: string | (() => string)
   host: Host
   /** Asked before each login. Null: nobody is logged in. */
@@ -27,7 +27,7 @@ export interface ClientOptions extends Partial<Record<OptionName, number>> {
   connectOptions?: ConnectOptions
   /** The bounds of the delay between attempts. */
   reconnect?: { minMs?: number; maxMs?: number }
-  /** What a callback of the app threw. Without it, it goes to the console. */
+  /** What a callback of the app threw or rejected with. Without it, it goes to the console. */
   onListenerError?(error: unknown): void
   /** True: each step goes to the console; or a function that takes the lines. Tokens are never told. */
   debug?: boolean | ((line: string) => void)
@@ -80,7 +80,8 @@ export interface News {
   login: { again: boolean; data: any }
   /** The reply's data. */
   loginRefused: any
-  disconnect: { reason: CloseReason; code?: number }
+  /** `errMsg`: the platform's own words, or the peer's; such as that the domain is not in the platform's list. */
+  disconnect: { reason: CloseReason; code?: number; errMsg?: string }
   /**
    * Stored pushes that will never come, from and to included (`to` below `from`: of this epoch none). What the callback
    * returns is waited for, as with a push.
@@ -98,7 +99,14 @@ export interface News {
   fallback: { loader: string; error: unknown }
 }
 
-/** The client of an app. Its methods need no `this`. */
+/** What a reply's `data` looks like. */
+export interface ReplyData {
+  error: number
+  body?: any
+  [field: string]: any
+}
+
+/** The client of an app. Its methods need no `this`. Wrong arguments throw a TypeError at once, and change nothing. */
 export interface HeartlineClient {
   /** Resolves when the core is there; rejects when not even the JavaScript build could be loaded. */
   readonly loaded: Promise<void>
@@ -115,12 +123,12 @@ export interface HeartlineClient {
   stop(): void
   /** Drops the present socket; the line revives after its delay. */
   disconnect(): void
-  /** Closes for ever. */
+  /** Closes for ever, and lets everything go: also what hot reload must call before the next client is made. */
   destroy(): void
   /** The app's user logged in, or another one did (true); or logged out (false). */
   identity(present: boolean): void
   /** Resolves with the reply's data, or rejects with a HeartlineError. */
-  request(event: string, data?: unknown, options?: RequestOptions): Promise<unknown>
+  request<T = ReplyData>(event: string, data?: unknown, options?: RequestOptions): Promise<T>
   /** `pattern`: a name, a prefix ending in `*`, or `*`. Answers its own unsubscribe. */
   on(pattern: string, fn: Listener, options?: { replace?: boolean }): () => void
   once(pattern: string, fn: Listener): () => void

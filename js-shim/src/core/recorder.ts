@@ -4,6 +4,7 @@
  * A room of its own that only apps which ask for it download. What crosses the core's boundary are numbers, and the names of events:
  * no token, no address and no message can be in a trace.
  */
+import { AMOUNT, must } from './check'
 import type { Engine } from '../load/index'
 
 /** Given to `createHeartline`; asked for its trace at any time. */
@@ -31,6 +32,7 @@ interface Life {
 
 /** A recorder for one client. */
 export function recorder({ maxCalls = 20000 }: RecorderOptions = {}): Recorder {
+  must('maxCalls', maxCalls, AMOUNT)
   const bound = Math.max(maxCalls, 64)
   let lives: Life[] = []
 

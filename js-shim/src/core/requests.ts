@@ -1,6 +1,8 @@
 /** The promises of the app's requests. The core says once for each what has become of it. */
+import { AMOUNT, must, mustBeAll, OBJECT, TEXT } from './check'
 import { Fate, IDEMPOTENT, In, UNSENT } from './codes'
-import { HeartlineError, type ErrorCode } from './error'
+import { HeartlineError } from './error'
+import type { ErrorCode } from './error'
 import type { Machine } from './machine'
 import type { RequestOptions } from './options'
 
@@ -52,8 +54,7 @@ export function createRequests({ query, feed }: Machine): Requests {
     }
     pending.set(id, entry)
     const bytes = (queue || entry.again) && entry.json ? entry.json.length * 3 : 0
-    const timeout = Math.min(Math.max(timeoutMs || 0, 0), 0x7fffffff)
-    feed(beforeLogin ? In.REQUEST_EARLY : In.REQUEST, id, timeout, entry.again ? bytes | IDEMPOTENT : bytes, keyOf(queue))
+    feed(beforeLogin ? In.REQUEST_EARLY : In.REQUEST, id, timeoutMs || 0, entry.again ? bytes | IDEMPOTENT : bytes, keyOf(queue))
     return id
   }
 
@@ -65,8 +66,10 @@ export function createRequests({ query, feed }: Machine): Requests {
   }
 
   return {
-    add: (run, event, data, options) =>
-      new Promise((resolve, reject) => {
+    add(run, event, data, options) {
+      must('event', event, TEXT)
+      mustBeAll(options, { signal: OBJECT, timeoutMs: AMOUNT, queue: 'boolean or string' })
+      return new Promise((resolve, reject) => {
         const { signal } = options
         let id = 0
         const heed = (how: 'addEventListener' | 'removeEventListener') => signal && signal[how] && signal[how]!('abort', abort)
@@ -88,7 +91,8 @@ export function createRequests({ query, feed }: Machine): Requests {
           if (signal && signal.aborted) return abort()
           id = ask({ event, json, sent: false, again: options.idempotent, resolve: (value) => (heed('removeEventListener'), resolve(value)), fail }, options)
         })
-      }),
+      })
+    },
     sending(id, send) {
       const entry = pending.get(id)
       if (!entry) return

@@ -5,6 +5,7 @@
  */
 import { isThenable } from '../socket/task'
 import type { Host, PositionStorage } from '../types'
+import { FUNCTION, must, mustBeAll, OBJECT, TEXT } from './check'
 import { In, NONE, Out, PLACE_SHIFT } from './codes'
 import type { Exchange } from './exchange'
 import type { Link } from './link'
@@ -60,6 +61,10 @@ const MAX_OFFSET = 0xffffffff
 
 /** Asks the server for durable streams. See the package's README. */
 export function durable(options: DurableOptions = {}): Durable {
+  mustBeAll(options, { key: TEXT, storage: OBJECT })
+  const { device, storage } = options
+  must('device', device === undefined || isDevice(device) ? device : '', 'string of 1 to 64 of A-Z a-z 0-9 . _ -', true)
+  if (storage) for (const name of ['get', 'set'] as const) must(`storage.${name}`, storage[name], FUNCTION)
   return (room) => createStreams(room, options)
 }
 
@@ -87,7 +92,6 @@ function createStreams(room: Room, options: DurableOptions): Streams {
   let device = options.device
   let at: Positions = {}
   let loaded = false
-  if (device !== undefined && !isDevice(device)) throw new Error(`heartline: ${device} names no device: 1 to 64 of A-Z a-z 0-9 . _ -`)
   const save = () => guarded(() => storage!.set(key, JSON.stringify({ device, at })))
 
   /** Once, and when there is somebody to tell. */

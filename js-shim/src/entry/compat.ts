@@ -3,11 +3,15 @@
  * the original's defects do not come along.
  */
 import { createHeartline, detectHost, HeartlineError } from './index'
-import type { HeartlineClient, HeartlineOptions, Host } from './index'
+import type { HeartlineClient, HeartlineOptions, Host, ReplyData } from './index'
 // At hand, not fetched: a classic page names no wasm, and uni-app's H5 build cannot fetch chunks of packages.
 import * as javascriptBuild from '../../pkg/heartline_wasm2js.js'
-import { readSession, signatureOf, type Jwt, type Session } from '../compat/session'
+import { FUNCTION, must, mustBeAll, mustBeUrl, OBJECT, TEXT } from '../core/check'
+import { isThenable } from '../socket/task'
+import { readSession, signatureOf } from '../compat/session'
+import type { Jwt, Session } from '../compat/session'
 
+export type { ReplyData } from './index'
 export type { Jwt, Session } from '../compat/session'
 
 // Free identifier: uni-app's compiler turns `uni.showToast` into an import on H5.
@@ -53,13 +57,6 @@ export interface CloseOption {
   complete?(result: { errMsg: string }): void
 }
 
-/** What a reply's `data` looks like. */
-export interface ReplyData {
-  error: number
-  body?: any
-  [field: string]: any
-}
-
 /** Who the user is, is looked up at least this often; changes take effect within this time. */
 const IDENTITY_POLL_MS = 1000
 /** `getApp()` is not there yet in `onLaunch`: a first look soon after. */
@@ -82,6 +79,8 @@ export class UniSocketPromise {
   private readonly openers: Array<() => void> = []
 
   constructor(options: UniSocketPromiseOptions) {
+    mustBeAll(options, { jwt: 'object or function', role: TEXT, client: OBJECT, host: OBJECT })
+    if (options.jwt) must('jwt.getUser', options.jwt.getUser, FUNCTION)
     this.config = Object.assign(
       { debug: false, reConnectTime: 5000, heartTime: 60000, role: 'user', toast: '上线成功' },
       options,
@@ -100,8 +99,9 @@ export class UniSocketPromise {
         url: () => config.url,
         host,
         debug: config.debug,
-        reconnectTime: config.reConnectTime,
-        heartbeatMs: config.heartTime,
+        // Numbers, which the original's timers also took as texts.
+        reconnectTime: amount(config.reConnectTime),
+        heartbeatMs: amount(config.heartTime),
         credentials: () => this.credentials(),
       }),
     )
@@ -111,7 +111,7 @@ export class UniSocketPromise {
     client.listen('login', () => this.toast())
     client.listen('state', () => {
       // One that throws leaves the rest to the next news, which is the login.
-      while (client.isOpen && this.openers.length) this.openers.shift()!()
+      while (client.isOpen && this.openers.length) this.call(this.openers.shift())
     })
     client.listen('disconnect', () => {
       if (!this.looping) client.stop()
@@ -140,39 +140,43 @@ export class UniSocketPromise {
 
   /** Dials once, now; `success` is called when the socket is open. Without `_connectionLoop` a lost line stays lost. */
   initSocket(success?: () => void): void {
-    if (success) this.whenOpen(success)
+    must('success', success, FUNCTION, true)
     this.begin()
+    if (success) this.whenOpen(success)
   }
 
   /** Keeps a line from now on. A second call changes nothing. */
   _connectionLoop(): void {
-    this.looping = true
     this.begin()
+    this.looping = true
   }
 
   /** Asks the server; resolves with the reply's `data` when its `error` is 0, else rejects with it. Settles always. */
   _send(event: string, data?: unknown): Promise<ReplyData> {
-    return (this.client.request(event, data, { beforeLogin: true }) as Promise<ReplyData>).then(undefined, (error) => {
+    return this.client.request(event, data, { beforeLogin: true }).then(undefined, (error) => {
       throw classicFailure(error)
     })
   }
 
   /** Closes the socket. A running loop brings it back after `reConnectTime`; `destroy` closes for good. */
   _close(option?: CloseOption): void {
+    must('option', option, OBJECT, true)
     if (this.looping) this.client.disconnect()
     else this.client.stop()
     const result = { errMsg: 'closeSocket:ok' }
-    if (option && option.success) option.success(result)
-    if (option && option.complete) option.complete(result)
+    if (option && option.success) this.call(() => option.success!(result))
+    if (option && option.complete) this.call(() => option.complete!(result))
   }
 
   /** `callback` gets each message of this event, whole. It replaces the event's former callback. */
   on(event: string, callback: (message: any) => void): void {
+    must('callback', callback, FUNCTION)
     this.client.on(event, (message: any) => callback(message), { replace: true })
   }
 
   /** Removes the event's callback. */
   uninstall(event: string): void {
+    must('event', event, TEXT)
     this.client.off(event)
   }
 
@@ -184,7 +188,22 @@ export class UniSocketPromise {
     this.client.destroy()
   }
 
+  /** A callback that the page gave. What it throws is its caller's; what it rejects with goes where that of listeners does. */
+  private call(callback: (() => unknown) | undefined): void {
+    const answer = callback && callback()
+    if (isThenable(answer)) answer.then(undefined, (error) => this.report(error))
+  }
+
+  private report(error: unknown): void {
+    const { client } = this.config
+    const { onListenerError } = client || ({} as Partial<HeartlineOptions>)
+    if (onListenerError) onListenerError(error)
+    else console.error('heartline:', error)
+  }
+
   private begin(): void {
+    // Not earlier: `config.url` may be set after the construction.
+    mustBeUrl(this.config.url)
     this.checkIdentity()
     this.client.start()
     if (!this.cancelPoll) this.poll(FIRST_POLL_MS)
@@ -229,13 +248,17 @@ export class UniSocketPromise {
   }
 
   private whenOpen(success: () => void): void {
-    if (this.client.isOpen) return success()
+    if (this.client.isOpen) return this.call(success)
     this.openers.push(success)
     if (this.openers.length > MAX_OPENERS) this.openers.shift()
   }
 }
 
 export default UniSocketPromise
+
+function amount(value: unknown): number | undefined {
+  return value === undefined || value === null ? undefined : Number(value)
+}
 
 /** What a classic page's `catch` expects: the reply's data; or, when there was none, an error of the same shape. */
 function classicFailure(error: unknown): unknown {

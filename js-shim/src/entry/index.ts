@@ -12,10 +12,11 @@ export interface HeartlineOptions extends Pick<ClientOptions, Exclude<keyof Clie
 
 /** A client for the running platform. It does nothing until `start()`. */
 export function createHeartline(options: HeartlineOptions): HeartlineClient {
-  return createClient(Object.assign({}, options, { host: options.host || detectHost() }))
+  return createClient(options, detectHost)
 }
 
-export { HeartlineError, type ErrorCode } from '../core/error'
+export { HeartlineError } from '../core/error'
+export type { ErrorCode } from '../core/error'
 export type {
   AbortSignalLike,
   ClientOptions,
@@ -26,10 +27,13 @@ export type {
   HeartlineClient,
   Listener,
   News,
+  ReplyData,
   RequestOptions,
 } from '../core/options'
-export { recorder, type Recorder, type RecorderOptions } from '../core/recorder'
-export { durable, type Durable, type DurableOptions } from '../core/streams'
+export { recorder } from '../core/recorder'
+export type { Recorder, RecorderOptions } from '../core/recorder'
+export { durable } from '../core/streams'
+export type { Durable, DurableOptions } from '../core/streams'
 export { detectHost } from '../host/detect'
 export { myHost, qqHost, ttHost, uniHost, wxHost } from '../host/mini'
 export { webHost } from '../host/web'

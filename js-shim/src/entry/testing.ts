@@ -13,8 +13,10 @@
  * restore()
  * ```
  */
-export { createFakeUni, type FakeUni, type FakeUniOptions } from '../testing/fake'
+export { createFakeUni } from '../testing/fake'
+export type { FakeUni, FakeUniOptions } from '../testing/fake'
 export { FakeClock } from '../testing/clock'
-export { FakeServer, type ClientFrame, type FakeConnection, type FakeHandler } from '../testing/server'
+export { FakeServer } from '../testing/server'
+export type { ClientFrame, FakeConnection, FakeHandler } from '../testing/server'
 export { FakeSocket } from '../testing/socket'
-export { type FakePlatform, type Traits } from '../testing/profile'
+export type { FakePlatform, Traits } from '../testing/profile'

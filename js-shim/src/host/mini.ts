@@ -1,5 +1,6 @@
 /** Hosts of the mini-program platforms: one per global object, all made alike. */
-import { dialTask, type TaskQuirks } from '../socket/task'
+import { dialTask } from '../socket/task'
+import type { TaskQuirks } from '../socket/task'
 import { uniQuirks } from '../socket/uni'
 import type { Host } from '../types'
 import type { MiniApi } from './api'

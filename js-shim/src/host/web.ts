@@ -1,6 +1,8 @@
 /** The host of browsers (H5), and of Node where a WebSocket class is at hand. */
+import { FUNCTION, must } from '../core/check'
 import { dialTask } from '../socket/task'
-import { webApi, type WebSocketClass } from '../socket/web'
+import { webApi } from '../socket/web'
+import type { WebSocketClass } from '../socket/web'
 import type { Host } from '../types'
 import { plainHost } from './clock'
 
@@ -17,11 +19,15 @@ declare const navigator: { onLine?: boolean } | undefined
 
 /** `socketClass` is for hosts that have no WebSocket of their own, such as Node before 22 with the package `ws`. */
 export function webHost(socketClass?: WebSocketClass): Host {
+  must('socketClass', socketClass, FUNCTION, true)
+  const find = () => socketClass || (typeof WebSocket === 'undefined' ? undefined : WebSocket)
   const page = typeof document === 'undefined' ? undefined : document
   const frame = typeof window === 'undefined' ? undefined : window
   const host = plainHost('web', (url, options, events) =>
-    dialTask(webApi(socketClass || (typeof WebSocket === 'undefined' ? undefined : WebSocket)), {}, url, options, events),
+    dialTask(webApi(find()!), {}, url, options, events),
   )
+  // Not earlier: a page may be rendered on a server.
+  host.check = () => must('host', find(), 'uni, wx, my, tt, qq or a WebSocket function')
   const storage = ownStorage()
   if (storage) host.storage = { get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) }
   if (page && page.addEventListener) {

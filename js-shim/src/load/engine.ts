@@ -1,5 +1,6 @@
 /** One instance of the core, however it was loaded. */
-import { glue, type Calls, type Glue } from '../../pkg/heartline_glue.js'
+import { glue } from '../../pkg/heartline_glue.js'
+import type { Calls, Glue } from '../../pkg/heartline_glue.js'
 import { encodeUtf8 } from '../utf8'
 
 /** Where the module is, or what it is; `false`, or nothing, means the JavaScript build, to be fetched. */

@@ -3,7 +3,8 @@
  * standard one, or else the same core as JavaScript. A loader that fails, or never answers, hands over to the last.
  */
 import type { Host } from '../types'
-import { bind, type Bytes, type Emit, type Engine, type Imports, type JavaScriptBuild, type Source } from './engine'
+import { bind } from './engine'
+import type { Bytes, Emit, Engine, Imports, JavaScriptBuild, Source } from './engine'
 import { miniWebAssembly } from './mini'
 import { instantiateBytes } from './web'
 

@@ -28,11 +28,12 @@ function decodeBase64(text: string): ArrayBuffer {
   const bytes: number[] = []
   let bits = 0
   let held = 0
-  for (const char of text.replace(/[^A-Za-z0-9+/]/g, '').split('')) {
+  text.replace(/[A-Z\d+/]/gi, (char) => {
     const code = char.charCodeAt(0)
     held = (held << 6) | (code > 96 ? code - 71 : code > 64 ? code - 65 : code > 47 ? code + 4 : code === 43 ? 62 : 63)
     bits += 6
     if (bits >= 8) bytes.push((held >> (bits -= 8)) & 255)
-  }
+    return ''
+  })
   return new Uint8Array(bytes).buffer
 }

@@ -4,7 +4,8 @@
  * listeners but not remove them, and ignore a close before the open.
  */
 import type { MiniApi } from '../host/api'
-import { quietly, type SocketTask } from './task'
+import { quietly } from './task'
+import type { SocketTask } from './task'
 
 type Listener = (event?: any) => void
 

@@ -7,11 +7,9 @@ export interface WebSocketClass {
   new (url: string, protocols?: string | string[]): any
 }
 
-export function webApi(socketClass: WebSocketClass | undefined): MiniApi {
+export function webApi(socketClass: WebSocketClass): MiniApi {
   return {
     connectSocket({ url, protocols }): SocketTask {
-      // Not earlier: a page may be rendered on a server.
-      if (!socketClass) throw new Error('no uni, wx, my, tt, qq or WebSocket here: pass options.host')
       // A header cannot be set here: credentials travel in the first message.
       const socket = new socketClass(url, protocols)
       socket.binaryType = 'arraybuffer'

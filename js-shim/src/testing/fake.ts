@@ -5,9 +5,11 @@
 import { uniHost } from '../entry/index'
 import type { Host } from '../types'
 import { FakeClock, globalScope } from './clock'
-import { traitsOf, type FakePlatform, type Traits } from './profile'
+import { traitsOf } from './profile'
+import type { FakePlatform, Traits } from './profile'
 import { FakeServer } from './server'
-import { FakeSocket, type Line } from './socket'
+import { FakeSocket } from './socket'
+import type { Line } from './socket'
 
 export interface FakeUniOptions {
   /** Whose misbehaviour; 'wechat' by default. */

@@ -24,7 +24,7 @@ for (const [engine, wasm] of [['wasm', wasmBytes()], ['js', false]]) {
     globalThis.clearTimeout = (id) => (waiting.delete(id), clear(id))
     try {
       const line = createClient({
-        url: 'x',
+        url: 'ws://x',
         host,
         wasm,
         reconnectTime: 60,

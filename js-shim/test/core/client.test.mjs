@@ -365,15 +365,64 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
     assert.equal(host.timers.length, 0)
   })
 
+  story('while the provider says that nobody is logged in, asking it again is not "logging in"', async () => {
+    let given = null
+    let asked = 0
+    const { host, line } = await client({ credentials: () => (asked++, given) })
+    const phases = []
+    line.listen('state', ({ phase }) => phases.push(phase))
+    line.start()
+    host.last.events.open()
+    await host.advance(20000)
+    assert.ok(asked > 2, `asked ${asked} times`)
+    assert.deepEqual(phases, ['connecting', 'open', 'loggingIn', 'open'])
+    given = { u: 'user:6', token: 't' }
+    phases.length = 0
+    for (let n = 0; n < 300 && !phases.length; n++) await host.advance(100)
+    assert.deepEqual(phases, ['loggingIn'])
+    host.last.reply(host.last.last('login'))
+    assert.equal(line.isLogin, true)
+    // Another user, whose credentials are not there yet: that is told again, once.
+    given = null
+    phases.length = 0
+    line.identity(true)
+    await host.advance(15000)
+    assert.deepEqual(phases, ['loggingIn', 'open'])
+    line.destroy()
+  })
+
+  story("`disconnect` carries the platform's own words, or the peer's, of this attempt and no other", async () => {
+    const { host, line } = await client({ reconnectTime: 100 })
+    const ends = []
+    line.listen('disconnect', (news) => ends.push(news))
+    line.start()
+    host.last.events.error('connectSocket:fail url not in domain list')
+    await host.advance(200)
+    host.last.welcome()
+    host.last.events.close(1001, 'restarting')
+    await host.advance(200)
+    host.last.welcome()
+    host.last.events.close(1006, '')
+    const told = ends.map(({ reason, code, errMsg }) => [reason, code, errMsg])
+    assert.deepEqual(told, [
+      ['dialFailed', undefined, 'connectSocket:fail url not in domain list'],
+      ['remote', 1001, 'restarting'],
+      ['remote', 1006, undefined],
+    ])
+    line.destroy()
+  })
+
   story('a pattern that cannot be is refused, and spoils no other', async () => {
     const errors = []
     const host = new ScriptedHost()
-    const line = createClient({ url: 'x', host, wasm, credentials: () => ({ u: 'u:1', token: 't' }), onListenerError: (e) => errors.push(e.message) })
+    const line = createClient({ url: 'ws://x', host, wasm, credentials: () => ({ u: 'u:1', token: 't' }), onListenerError: (e) => errors.push(e.message) })
     const heard = []
-    line.on('', () => {})
+    assert.throws(() => line.on('', () => {}), /pattern/)
+    // Its bound is the core's, which is not there yet: told by way of `onListenerError`.
+    line.on('y'.repeat(300), () => {})
     line.on('a', () => heard.push('a'))
     await line.loaded
-    assert.match(errors.join(), /cannot listen to ""/)
+    assert.match(errors.join(), /cannot listen to "yyy/)
     assert.throws(() => line.on('x'.repeat(300), () => {}), /cannot listen/)
     line.start()
     host.last.welcome()

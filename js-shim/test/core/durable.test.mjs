@@ -345,7 +345,7 @@ for (const { name, call, u, token, device, at, stream, offset, event, wire: text
     let see
     const host = Object.assign(new ScriptedHost(), { onVisibility: (listener) => ((see = listener), () => {}) })
     const credentials = () => ({ u: u || 'user:6', token: token || 't' })
-    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials, durable: durable({ storage }) })
+    const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), credentials, durable: durable({ storage }) })
     await line.loaded
     line.start()
     host.last.welcome()

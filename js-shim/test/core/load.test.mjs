@@ -105,7 +105,7 @@ test('a loader that rejects, throws, answers nonsense, or never answers hands ov
   const host = new ScriptedHost()
   const context = poorContext({ WXWebAssembly: { instantiate: () => new Promise(() => {}) }, host })
   vm.runInContext(script, context)
-  const line = vm.runInContext(`heartline.createClient({ url: 'x', host, wasm: '/x.wasm' })`, context)
+  const line = vm.runInContext(`heartline.createClient({ url: 'ws://x', host, wasm: '/x.wasm' })`, context)
   await host.advance(9000)
   await line.loaded
   assert.equal(line.engine, 'js')
@@ -127,7 +127,7 @@ test('bytes and addresses with the standard WebAssembly', async () => {
       [new Uint8Array([1, 2, 3]), 'js'],
     ]) {
       const falls = []
-      const line = createClient({ url: 'x', host: new ScriptedHost(), wasm })
+      const line = createClient({ url: 'ws://x', host: new ScriptedHost(), wasm })
       line.listen('fallback', (news) => falls.push(news.loader))
       await line.loaded
       assert.equal(line.engine, engine)

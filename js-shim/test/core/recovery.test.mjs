@@ -27,7 +27,7 @@ function damage(instance) {
 test('a trap settles every promise, tells the app, and a fresh core brings the line and its listeners back', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
-    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
     const fatal = []
     const heard = []
     line.listen('fatal', (news) => fatal.push(news))
@@ -67,7 +67,7 @@ test('a trap settles every promise, tells the app, and a fresh core brings the l
 test('a trap on the quick way of a push is no silent one', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
-    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
     const fatal = []
     const heard = []
     line.listen('fatal', (news) => fatal.push(news.error))
@@ -94,7 +94,7 @@ test('a trap on the quick way of a push is no silent one', () =>
 test('a core that keeps trapping is given up, aloud', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
-    const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), credentials: () => ({ u: 'user:1', token: 't' }) })
     const fatal = []
     line.listen('fatal', (news) => fatal.push(news.final))
     await line.loaded
@@ -116,7 +116,7 @@ test('a core that keeps trapping is given up, aloud', () =>
 
 test('destroyed while the core loads: everything settles, nothing is dialled', async () => {
   const host = new ScriptedHost()
-  const line = createClient({ url: 'x', host, wasm: wasmBytes(), credentials: () => null })
+  const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), credentials: () => null })
   line.start()
   const asked = assert.rejects(line.request('x', 1, { queue: true }), { name: 'HeartlineError' })
   line.destroy()
@@ -136,7 +136,7 @@ test('the trace of a core that trapped is kept beside that of the next', () =>
   withInstances(async (instances) => {
     const host = new ScriptedHost()
     const box = recorder()
-    const line = createClient({ url: 'x', host, wasm: wasmBytes(), recorder: box, credentials: () => ({ u: 'user:1', token: 't' }) })
+    const line = createClient({ url: 'ws://x', host, wasm: wasmBytes(), recorder: box, credentials: () => ({ u: 'user:1', token: 't' }) })
     await line.loaded
     line.start()
     host.last.welcome()

@@ -107,9 +107,14 @@ const LOWERING: [&str; 4] = [
     "--strip-target-features",
 ];
 const SHIPPED: [&str; 2] = ["--mvp-features", "--enable-mutable-globals"];
-const SIZE: [&str; 4] = [
+const SIZE: [&str; 8] = [
     "-Oz",
     "--converge",
+    // Blocks put together anew, then shrunk again: 1 % less.
+    "--flatten",
+    "--rereloop",
+    "-Oz",
+    "-Oz",
     "--reorder-functions",
     "--zero-filled-memory",
 ];
