@@ -265,3 +265,65 @@ fn a_wrong_redis_password_is_logged_without_showing_it() {
     );
     assert!(!server.stderr().contains("hunter2"), "{}", server.stderr());
 }
+
+#[test]
+fn a_second_server_on_the_same_redis_is_warned_of_on_both() {
+    let redis = Redis::start();
+    let count = |server: &Serving| {
+        server
+            .stderr()
+            .matches("another server uses this Redis")
+            .count()
+    };
+    let own_number = |server: &Serving| {
+        let is_mirrored = |text: &String| text.contains("presence is mirrored to Redis");
+        eventually(
+            "mirrored",
+            Duration::from_secs(5),
+            || server.stderr(),
+            is_mirrored,
+        );
+        let stderr = server.stderr();
+        let line = stderr
+            .lines()
+            .find(|line| line.contains("presence is mirrored"))
+            .expect("a line");
+        let number = line.split("server=").nth(1).expect("a number");
+        number.trim().to_owned()
+    };
+    let first = serve(&redis, &[]);
+    let number = own_number(&first);
+    assert_eq!(count(&first), 0, "{}", first.stderr());
+    let second = serve(&redis, &[]);
+    eventually(
+        "the start warns",
+        Duration::from_secs(5),
+        || count(&second),
+        |count| *count == 1,
+    );
+    let stderr = second.stderr();
+    let line = stderr
+        .lines()
+        .find(|line| line.contains("another server uses"))
+        .expect("a line");
+    assert!(
+        line.contains("WARN") && line.contains(&format!("heartline:server:{number}\"")),
+        "{line}"
+    );
+    eventually(
+        "so does the first",
+        Duration::from_secs(15),
+        || count(&first),
+        |count| *count == 1,
+    );
+    // With a prefix of its own a server is alone, whoever else is there.
+    let apart = serve(&redis, &["--redis-prefix", "apart:"]);
+    own_number(&apart);
+    let _phone = login(&apart, "user:9");
+    keys_become(
+        &redis,
+        &["apart:fd:*", "apart:online:user:9", "apart:user:9"],
+    );
+    assert_eq!(count(&apart), 0, "{}", apart.stderr());
+    assert_eq!(count(&second), 1, "once");
+}

@@ -201,27 +201,22 @@ impl Link {
         call.query_async(&mut self.connection).await
     }
 
-    /// Every server number on the list whose lease has ended.
-    pub(super) async fn ended_servers(&mut self, names: &Names) -> RedisResult<Vec<u64>> {
+    /// Every server number on the list, and whether its lease lives.
+    pub(super) async fn servers(&mut self, names: &Names) -> RedisResult<Vec<(u64, bool)>> {
         let listed: Vec<String> = redis::cmd("SMEMBERS")
             .arg(names.servers())
             .query_async(&mut self.connection)
             .await?;
         let listed: Vec<u64> = listed.iter().filter_map(|text| text.parse().ok()).collect();
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut pipeline = Pipeline::with_capacity(listed.len());
         for server in &listed {
             pipeline.cmd("EXISTS").arg(names.lease(*server));
         }
-        if listed.is_empty() {
-            return Ok(listed);
-        }
         let alive: Vec<bool> = pipeline.query_async(&mut self.connection).await?;
-        Ok(listed
-            .into_iter()
-            .zip(alive)
-            .filter(|(_, alive)| !alive)
-            .map(|(server, _)| server)
-            .collect())
+        Ok(listed.into_iter().zip(alive).collect())
     }
 
     async fn run(&mut self, pipeline: &Pipeline) -> RedisResult<LeftAlone> {

@@ -61,6 +61,7 @@ impl Mirror {
             leased_before: false,
             outage: None,
             reported: HashSet::new(),
+            neighbours: HashSet::new(),
         };
         std::thread::Builder::new()
             .name("heartline-presence".into())
@@ -131,6 +132,8 @@ struct Keeper {
     outage: Option<Instant>,
     /// Foreign keys that were logged already.
     reported: HashSet<String>,
+    /// Other living servers that were warned of.
+    neighbours: HashSet<u64>,
 }
 
 impl Keeper {
@@ -266,12 +269,17 @@ impl Keeper {
         Ok(batch.len())
     }
 
-    /// Cleans up after servers whose lease has ended.
+    /// Cleans up after servers whose lease has ended, and warns of those whose lease lives. The first sweep is at the start.
     async fn sweep(&mut self, link: &mut Link) -> RedisResult<()> {
-        for server in link.ended_servers(&self.names).await? {
+        for (server, is_alive) in link.servers(&self.names).await? {
             if server == self.lease.server {
-                continue; // ours has just ended: the next renewal sees to it
+                continue; // where ours has just ended, the next renewal sees to it
             }
+            if is_alive {
+                self.warn_of(server);
+                continue;
+            }
+            self.neighbours.remove(&server);
             let (mut cursor, mut removed) = (0, 0);
             loop {
                 let (next, count, left_alone) =
@@ -311,6 +319,20 @@ impl Keeper {
         }
     }
 
+    /// Warns of another living server, once.
+    fn warn_of(&mut self, server: u64) {
+        if self.neighbours.len() < MAX_REPORTED && self.neighbours.insert(server) {
+            tracing::warn!(
+                redis = %self.address,
+                server = self.lease.server,
+                lease = self.names.lease(server),
+                "another server uses this Redis with the same prefix: each delivers pushes to its own connections only, so a push to one does \
+                 not reach the devices of the other although it is answered `ok`; run one server for all devices, or end the other one (the \
+                 lease of one that crashed ends within 10 s)"
+            );
+        }
+    }
+
     fn report(&mut self, left_alone: LeftAlone) {
         for key in left_alone {
             if self.reported.len() < MAX_REPORTED && self.reported.insert(key.clone()) {
@@ -332,5 +354,5 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(2);
 /// Cleaning up at the end takes no longer than this.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
-/// Foreign keys that are logged, each once; further ones are passed over in silence.
+/// Foreign keys and other servers that are logged, each once; further ones are passed over in silence.
 const MAX_REPORTED: usize = 1_000;
