@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_protocol::{User, verify_classic_token};
+use heartline_protocol::{User, UserError, verify_classic_token};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -18,9 +18,9 @@ pub enum LoginRefusal {
     /// `u` is missing or not a JSON string.
     #[error("`u` is missing or not a string")]
     UserNotText,
-    /// `u` is not `ROLE:ID`.
-    #[error("`u` is not ROLE:ID")]
-    UserMalformed,
+    /// `u` is no user.
+    #[error("`u` is not a user, ROLE:ID: {0}")]
+    UserMalformed(UserError),
     /// `token` is missing or not a JSON string.
     #[error("`token` is missing or not a string")]
     TokenNotText,
@@ -56,7 +56,7 @@ pub fn classic_login(
         .u
         .and_then(json_text)
         .ok_or(LoginRefusal::UserNotText)?;
-    let user = User::parse(&u).map_err(|_| LoginRefusal::UserMalformed)?;
+    let user = User::parse(&u).map_err(LoginRefusal::UserMalformed)?;
     let token = data
         .token
         .and_then(json_text)
@@ -177,11 +177,11 @@ mod tests {
             ),
             (
                 format!(r#"{{"u":"6","token":"{token}"}}"#),
-                LoginRefusal::UserMalformed,
+                LoginRefusal::UserMalformed(UserError::NoColon),
             ),
             (
                 format!(r#"{{"u":"user:","token":"{token}"}}"#),
-                LoginRefusal::UserMalformed,
+                LoginRefusal::UserMalformed(UserError::IdEmpty),
             ),
             (
                 format!(r#"{{"u":"admin:6","token":"{token}"}}"#),
