@@ -42,7 +42,8 @@ pub(crate) struct Endpoint {
     max_message_bytes: usize,
 }
 
-/// An address for an error's text: what stands before an `@` or behind a `?` may be a password or a token.
+/// An address for an error's text: what stands before an `@` or behind a `?` may be a password or a
+/// token.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {
@@ -115,7 +116,8 @@ impl Endpoint {
     }
 }
 
-/// TLS as shipped: ring, and Mozilla's roots, which need nothing on the machine. Shared by all clients.
+/// TLS as shipped: ring, and Mozilla's roots, which need nothing on the machine. Shared by all
+/// clients.
 pub(crate) fn default_tls() -> Arc<ClientConfig> {
     static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     Arc::clone(SHARED.get_or_init(|| {
@@ -178,4 +180,33 @@ fn retry_after<B>(response: &Response<B>) -> Option<u32> {
         .parse()
         .ok()?;
     Some(seconds.saturating_mul(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_dialled_is_named_without_its_secrets() {
+        for (url, shown) in [
+            (
+                "http://me:SECRET@line.example/a?token=SECRET#SECRET",
+                "http://line.example/a",
+            ),
+            ("ftp://SECRET@line.example:21", "ftp://line.example:21"),
+            ("me:SECRET@line.example", "line.example"),
+            ("line.example?token=SECRET", "line.example"),
+            ("ws://me:SE@CRET@/", "ws:///"),
+        ] {
+            let Err(error) = Endpoint::new(url, || Ok(default_tls()), 1_024) else {
+                panic!("it was understood: {url}");
+            };
+            let text = error.to_string();
+            assert!(
+                text.starts_with(&format!("`{shown}` cannot be dialled: ")),
+                "{text}"
+            );
+            assert!(!text.contains("SE"), "{text}");
+        }
+    }
 }

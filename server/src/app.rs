@@ -1,4 +1,5 @@
-//! The one place that wires the rooms: the port, the shards, the hub, presence; and takes them down in order.
+//! The one place that wires the rooms: the port, the shards, the hub, presence; and takes them down
+//! in order.
 
 use crate::auth::{Port, PushAccess};
 use crate::config::Config;
@@ -72,7 +73,8 @@ const MIN_SPREAD_MS: u64 = 1_000;
 const RETURNS_PER_SECOND: u64 = 2_000;
 
 impl Server {
-    /// Opens the port and serves, until [`Server::shutdown`]. Must be called within a tokio runtime.
+    /// Opens the port and serves, until [`Server::shutdown`]. Must be called within a tokio
+    /// runtime.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -99,8 +101,8 @@ impl Server {
         Self::start_in(Manner::Classic, config, hooks).await
     }
 
-    /// A server of the same rooms that gives each WebSocket message back to its sender, for conformance suites
-    /// (`examples/echo.rs`). Not part of the library's promise.
+    /// A server of the same rooms that gives each WebSocket message back to its sender, for
+    /// conformance suites (`examples/echo.rs`). Not part of the library's promise.
     ///
     /// # Errors
     /// Those of [`Server::start`].
@@ -206,8 +208,8 @@ impl Server {
         &self.site.world.metrics
     }
 
-    /// Reads the certificate and its key again, for connections that come from now on. `false` where the port does not speak TLS: there is
-    /// nothing to read.
+    /// Reads the certificate and its key again, for connections that come from now on. `false`
+    /// where the port does not speak TLS: there is nothing to read.
     ///
     /// # Errors
     /// When they cannot be used; the former ones stay.
@@ -229,8 +231,9 @@ impl Server {
         self.site.tls.is_some()
     }
 
-    /// Leaves in order: no further connection; requests in progress are answered and what they pushed is delivered;
-    /// every client is told to come back, each at its own time; all within `timing.drain_window_ms`.
+    /// Leaves in order: no further connection; requests in progress are answered and what they
+    /// pushed is delivered; every client is told to come back, each at its own time; all within
+    /// `timing.drain_window_ms`.
     pub async fn shutdown(mut self) {
         let window = Duration::from_millis(self.site.world.config.timing.drain_window_ms);
         let deadline = Instant::now() + window;
@@ -241,7 +244,8 @@ impl Server {
             let _ = accepting.await;
         }
         self.site.tasks.close();
-        // Half of the window for requests in progress, so that the other half is left for the farewell.
+        // Half of the window for requests in progress, so that the other half is left for the
+        // farewell.
         if timeout_at(deadline - window / 2, self.site.tasks.wait())
             .await
             .is_err()

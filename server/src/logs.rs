@@ -1,5 +1,6 @@
-//! Log lines, on stderr: readable text, or one JSON object per line. What is logged is each room's affair; a
-//! secret has a type (`config::Secret`) that cannot be formatted. A line that a stranger can cause has a [`LineLimit`].
+//! Log lines, on stderr: readable text, or one JSON object per line. What is logged is each room's
+//! affair; a secret has a type (`config::Secret`) that cannot be formatted. A line that a stranger
+//! can cause has a [`LineLimit`].
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -19,7 +20,8 @@ pub fn start(settings: &LogSettings) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    // An error means that somebody set a subscriber before us: an embedding program, which is in its right.
+    // An error means that somebody set a subscriber before us: an embedding program, which is in
+    // its right.
     let _ = match settings.format {
         LogFormat::Text => lines
             .with_target(false)
@@ -29,8 +31,9 @@ pub fn start(settings: &LogSettings) {
     };
 }
 
-/// Lets one kind of log line through at most once per second, and counts those that it suppresses in between, so that a
-/// flood cannot fill the disk and the next line still tells how many there were.
+/// Lets one kind of log line through at most once per second, and counts those that it suppresses
+/// in between, so that a flood cannot fill the disk and the next line still tells how many there
+/// were.
 ///
 /// ```
 /// use heartline_server::logs::LineLimit;
@@ -58,13 +61,15 @@ impl LineLimit {
         }
     }
 
-    /// Whether a line may be written now: then the number of those that were suppressed since the line before it.
+    /// Whether a line may be written now: then the number of those that were suppressed since the
+    /// line before it.
     pub fn admit(&self) -> Option<u64> {
         self.admit_at(clock_ms())
     }
 
-    /// The number of those that were suppressed and that no later line has told, once the second is over; `at_once`: also before. For who
-    /// looks once a second, so that the last ones of a burst are told too.
+    /// The number of those that were suppressed and that no later line has told, once the second is
+    /// over; `at_once`: also before. For who looks once a second, so that the last ones of a burst
+    /// are told too.
     pub fn untold(&self, at_once: bool) -> Option<u64> {
         if self.suppressed.load(Relaxed) == 0 {
             return None;
@@ -98,7 +103,8 @@ impl LineLimit {
     }
 }
 
-/// Lets so many lines of one kind through per second, and counts those beyond: for lines that were asked for one by one.
+/// Lets so many lines of one kind through per second, and counts those beyond: for lines that were
+/// asked for one by one.
 #[derive(Debug)]
 pub struct LineBudget {
     lines_per_second: u64,
@@ -126,7 +132,8 @@ impl LineBudget {
 
     fn admit_at(&self, now_ms: u64) -> bool {
         let second = now_ms / 1_000 + 1;
-        // Of several threads at the turn of a second, one begins anew; a line more or less is all that a race costs.
+        // Of several threads at the turn of a second, one begins anew; a line more or less is all
+        // that a race costs.
         if self.second.swap(second, Relaxed) != second {
             self.lines.store(0, Relaxed);
         }

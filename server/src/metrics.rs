@@ -1,5 +1,5 @@
-//! Counters of what happened: each bound that was met, and the traffic. Atomics, read through `/healthz`;
-//! the events an operator should hear of are also logged, each at most once per second.
+//! Counters of what happened: each bound that was met, and the traffic. Atomics, read through
+//! `/healthz`; the events an operator should hear of are also logged, each at most once per second.
 //!
 //! Nothing here holds a name, an address or a secret.
 
@@ -132,8 +132,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts `what`, and logs it with `detail` if it is one to log: at most once per second, with the number of lines that were
-    /// suppressed since the last one.
+    /// Counts `what`, and logs it with `detail` if it is one to log: at most once per second, with
+    /// the number of lines that were suppressed since the last one.
     pub fn note(&self, what: Happening, detail: impl std::fmt::Display) {
         if let Some(Line {
             event,
@@ -145,7 +145,8 @@ impl Metrics {
         }
     }
 
-    /// The same for a line with fields of its own: counts `what`, and returns what belongs into the line if it may be written.
+    /// The same for a line with fields of its own: counts `what`, and returns what belongs into the
+    /// line if it may be written.
     pub(crate) fn admit(&self, what: Happening) -> Option<Line> {
         let total = self.counts[what as usize].fetch_add(1, Relaxed) + 1;
         let (_, event, is_logged) = H::TABLE[what as usize];
@@ -157,7 +158,8 @@ impl Metrics {
         })
     }
 
-    /// Logs how many lines were suppressed that no later line has told; to be called once a second, and `at_once` at the end.
+    /// Logs how many lines were suppressed that no later line has told; to be called once a second,
+    /// and `at_once` at the end.
     pub(crate) fn log_suppressed(&self, at_once: bool) {
         for (what, event, _) in H::TABLE {
             if let Some(suppressed) = self.lines[what as usize].untold(at_once) {

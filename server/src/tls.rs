@@ -1,8 +1,8 @@
-//! The certificate of the port: read from files, held against its key, and read again when the operator says so. Connections that are open
-//! keep what they began with.
+//! The certificate of the port: read from files, held against its key, and read again when the
+//! operator says so. Connections that are open keep what they began with.
 //!
-//! `pem` reads the files, `key` and `certificate` explain what is wrong with what they hold. No error of another crate is shown: one that was made
-//! from a key may quote it.
+//! `pem` reads the files, `key` and `certificate` explain what is wrong with what they hold. No
+//! error of another crate is shown: one that was made from a key may quote it.
 
 mod certificate;
 mod der;
@@ -37,7 +37,8 @@ pub struct Tls {
     present: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why a certificate and its key cannot be used: which of the two files, what is wrong with it, and what to do. Nothing of the key is in it.
+/// Why a certificate and its key cannot be used: which of the two files, what is wrong with it, and
+/// what to do. Nothing of the key is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {trouble}; {remedy}")]
 pub struct TlsError {
@@ -97,7 +98,8 @@ impl Tls {
 }
 
 impl TlsFiles {
-    /// What works and deserves a look: the first certificate has ended, ends soon, or does not hold yet.
+    /// What works and deserves a look: the first certificate has ended, ends soon, or does not hold
+    /// yet.
     pub fn warning(&self) -> Option<String> {
         let pem = Pem::read(&self.cert).ok()?;
         let (_, first) =

@@ -1,4 +1,5 @@
-//! What the log tells an operator about connections: who, why, how many; and nothing that is secret.
+//! What the log tells an operator about connections: who, why, how many; and nothing that is
+//! secret.
 
 mod support;
 

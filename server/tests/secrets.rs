@@ -1,5 +1,6 @@
-//! No secret is ever printed: each is planted where an operator's mistake puts it, and nothing that the binary writes may hold a part of it,
-//! neither as it is nor as base64, hexadecimal or decimal bytes.
+//! No secret is ever printed: each is planted where an operator's mistake puts it, and nothing that
+//! the binary writes may hold a part of it, neither as it is nor as base64, hexadecimal or decimal
+//! bytes.
 
 mod support;
 
@@ -67,7 +68,8 @@ fn what_hides_finds() {
     assert!(!found("nothing".into()));
 }
 
-/// Runs to the end in a folder with these files; it must fail with an explanation that hides the secret.
+/// Runs to the end in a folder with these files; it must fail with an explanation that hides the
+/// secret.
 #[track_caller]
 fn refused(
     files: &[(&str, &str)],

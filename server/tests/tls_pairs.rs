@@ -1,4 +1,5 @@
-//! A certificate and a key that cannot be used together say why, and what to do: each way in which people get them wrong.
+//! A certificate and a key that cannot be used together say why, and what to do: each way in which
+//! people get them wrong.
 
 use expect_test::expect;
 use heartline_server::tls::{Tls, TlsError, TlsFile, TlsFiles};

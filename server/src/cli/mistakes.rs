@@ -1,5 +1,6 @@
-//! What is said of a command line that is not understood. The parser's own words repeat the argument, and that may be a key that stands
-//! beside its flag: `--push-key ONE TWO`. Names of flags and commands are shown, other words are not.
+//! What is said of a command line that is not understood. The parser's own words repeat the
+//! argument, and that may be a key that stands beside its flag: `--push-key ONE TWO`. Names of
+//! flags and commands are shown, other words are not.
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error};
@@ -33,7 +34,8 @@ pub(super) fn sentence(error: &Error, command: &Command) -> Option<String> {
         _ => "an argument is no command, and belongs to no flag".into(),
     };
     Some(format!(
-        "error: {trouble} (it is not shown: it may be a secret); a flag takes one value, and one with spaces stands in quotes\n\n\
+        "error: {trouble} (it is not shown: it may be a secret); \
+         a flag takes one value, and one with spaces stands in quotes\n\n\
          For more information, try '--help'."
     ))
 }

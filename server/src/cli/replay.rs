@@ -22,7 +22,8 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let trace = match Trace::parse(&text) {
         Ok(trace) => trace,
         Err(TraceError::Form(error)) => {
-            // The reader's own words may quote what stands there, and it may be another file than was meant.
+            // The reader's own words may quote what stands there, and it may be another file than
+            // was meant.
             let (line, column) = (error.line(), error.column());
             eprintln!(
                 "{shown}: not a trace: line {line}, column {column} is not as a recorder writes it"

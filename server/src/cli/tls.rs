@@ -1,4 +1,5 @@
-//! TLS as this command line speaks it to a server: Mozilla's roots, or those of a file. When there is none, it says why, and what to do.
+//! TLS as this command line speaks it to a server: Mozilla's roots, or those of a file. When there
+//! is none, it says why, and what to do.
 
 use crate::config::shown_path;
 use crate::tls::{Facts, Pem};
@@ -62,49 +63,58 @@ impl Trust {
     }
 
     fn why_not(&self, error: &Error, host: &str) -> String {
-        let Error::InvalidCertificate(reason) = error else {
-            return match error {
-                Error::InvalidMessage(_) => {
-                    "the server does not speak TLS there; begin --url with http, or name another port".into()
-                }
-                Error::AlertReceived(alert) => format!("the server ended the handshake ({alert:?})"),
-                _ => "the TLS handshake failed".into(),
-            };
-        };
-        match (reason, &self.file) {
-            (CertificateError::UnknownIssuer | CertificateError::BadSignature, None) => {
-                "the server's certificate is signed by no public authority; name the file of its authority's certificate \
-                 with --ca-file"
-                    .into()
+        match error {
+            Error::InvalidCertificate(reason) => self.distrust(reason, host),
+            Error::InvalidMessage(_) => "the server does not speak TLS there; begin --url with \
+                                         http, or name another port"
+                .into(),
+            Error::AlertReceived(alert) => {
+                format!("the server ended the TLS handshake ({alert:?}); look at its log")
             }
-            // A signature is bad where the authority has the right name and another key.
-            (
-                CertificateError::UnknownIssuer | CertificateError::BadSignature,
-                Some((path, has_authority)),
-            ) => format!(
-                "the server's certificate is signed by none of those in --ca-file {path}{}; name the file of the certificate \
-                 of the authority (CA) that signed it",
-                match has_authority {
-                    true => "",
-                    false => ", which holds only a server's certificate and no authority's",
-                }
-            ),
-            (CertificateError::Other(_), Some(_)) | (CertificateError::InvalidPurpose, _) => {
-                "the server's certificate is an authority's (CA:TRUE) and no server's; make one with \
-                 basicConstraints=CA:FALSE, such as: openssl req -x509 … -addext basicConstraints=critical,CA:FALSE"
-                    .into()
-            }
-            (CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }, _) => {
-                format!("the server's certificate is not for {host}; use a name in --url that is in the certificate")
-            }
-            (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
-                "the server's certificate has ended; renew it there, or mend this machine's clock".into()
-            }
-            (CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }, _) => {
-                "the server's certificate does not hold yet; mend this machine's clock, or wait".into()
-            }
-            _ => "the server's certificate cannot be used; look at it: openssl s_client -connect HOST:PORT".into(),
+            _ => "the TLS handshake failed; look at the server's log".into(),
         }
+    }
+
+    fn distrust(&self, reason: &CertificateError, host: &str) -> String {
+        use CertificateError as E;
+        let sentence = match reason {
+            // A signature is bad where the authority has the right name and another key.
+            E::UnknownIssuer | E::BadSignature => return self.unknown_issuer(),
+            E::NotValidForName | E::NotValidForNameContext { .. } => {
+                return format!(
+                    "the server's certificate is not for {host}; \
+                     use a name in --url that is in the certificate"
+                );
+            }
+            E::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
+                "is an authority's (CA:TRUE) and no server's; make one with \
+                 -addext basicConstraints=critical,CA:FALSE where openssl makes it"
+            }
+            E::Expired | E::ExpiredContext { .. } => {
+                "has ended; renew it there, or mend this machine's clock"
+            }
+            E::NotValidYet | E::NotValidYetContext { .. } => {
+                "does not hold yet; mend this machine's clock, or wait"
+            }
+            _ => "cannot be used; look at it: openssl s_client -connect HOST:PORT",
+        };
+        format!("the server's certificate {sentence}")
+    }
+
+    fn unknown_issuer(&self) -> String {
+        let Some((path, has_authority)) = &self.file else {
+            return "the server's certificate is signed by no public authority; \
+                    name the file of its authority's certificate with --ca-file"
+                .into();
+        };
+        let instead = match has_authority {
+            true => "",
+            false => ", which holds only a server's certificate and no authority's",
+        };
+        format!(
+            "the server's certificate is signed by none of those in --ca-file {path}{instead}; \
+             name the file of the certificate of the authority (CA) that signed it"
+        )
     }
 }
 
@@ -121,7 +131,9 @@ fn read(path: &Path, roots: &mut RootCertStore) -> Result<bool, String> {
         }
     }
     match roots.is_empty() {
-        true => Err("it holds no certificate; name the file of the certificate of the server's authority (CA)".into()),
+        true => Err("it holds no certificate; \
+                     name the file of the certificate of the server's authority (CA)"
+            .into()),
         false => Ok(has_authority),
     }
 }

@@ -1,10 +1,12 @@
-//! What may be shown of what an operator wrote. A secret is easily put where the path of its file belongs: such a text is not repeated.
+//! What may be shown of what an operator wrote. A secret is easily put where the path of its file
+//! belongs: such a text is not repeated.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path};
 
-/// A path for a message, with control characters escaped; a text that may be a secret instead of a path is not shown.
+/// A path for a message, with control characters escaped; a text that may be a secret instead of a
+/// path is not shown.
 pub(crate) fn shown_path(path: &Path) -> String {
     shown_path_in(Path::new(""), path)
 }
@@ -31,7 +33,8 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-/// The text of a file of settings or secrets, without the byte-order mark that some editors put at its head.
+/// The text of a file of settings or secrets, without the byte-order mark that some editors put at
+/// its head.
 pub(crate) fn text_of(path: &Path) -> Result<String, Unreadable> {
     let wrong = |trouble: String, remedy| Unreadable { trouble, remedy };
     let mut bytes = Vec::new();
@@ -74,8 +77,8 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether this is surely a path: it is there, or where it should be is there, or it has an extension. Keys, tokens, PEM texts and URLs are
-/// none of these.
+/// Whether this is surely a path: it is there, or where it should be is there, or it has an
+/// extension. Keys, tokens, PEM texts and URLs are none of these.
 fn is_path(directory: &Path, path: &Path) -> bool {
     let Some(text) = path.to_str() else {
         return false;

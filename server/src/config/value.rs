@@ -208,8 +208,8 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
     Ok(())
 }
 
-/// The place of the Redis settings. A prefix may be given by a lower layer than the URL; what has no URL at the
-/// end is removed by the checker.
+/// The place of the Redis settings. A prefix may be given by a lower layer than the URL; what has
+/// no URL at the end is removed by the checker.
 fn redis_config(settings: &mut Settings) -> &mut RedisConfig {
     settings.config.redis.get_or_insert_with(|| RedisConfig {
         url: Secret::new(""),
@@ -225,7 +225,8 @@ fn check_redis_url(url: &str) -> Result<(), &'static str> {
     let Ok(client) = redis::Client::open(url) else {
         return Err("not a Redis URL");
     };
-    // `/`, `?` and `#` end the part that a password stands in: what follows would be taken for something else, and shown.
+    // `/`, `?` and `#` end the part that a password stands in: what follows would be taken for
+    // something else, and shown.
     let is_tcp = matches!(
         client.get_connection_info().addr(),
         redis::ConnectionAddr::Tcp(..)

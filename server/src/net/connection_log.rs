@@ -1,7 +1,9 @@
-//! Log lines about single connections: which login was refused, and why; and, where `log.connections` asks for it, each login and each end.
+//! Log lines about single connections: which login was refused, and why; and, where
+//! `log.connections` asks for it, each login and each end.
 //!
-//! A refused login names a user only where what it gives reads like one: another text may be a token in the wrong place. Texts of strangers
-//! are cut, and stand in quotes with control characters escaped.
+//! A refused login names a user only where what it gives reads like one: another text may be a
+//! token in the wrong place. Texts of strangers are cut, and stand in quotes with control
+//! characters escaped.
 
 use super::shard::World;
 use crate::auth::LoginRefusal;
@@ -50,7 +52,8 @@ impl Party<'_> {
         let role = user.as_deref().and_then(|user| user.split(':').next());
         let address = self.address().map(tracing::field::display);
         tracing::warn!(
-            event, total, suppressed, reason = %refusal, user, role, connection = self.number.0, address
+            event, total, suppressed, reason = %refusal, user, role,
+            connection = self.number.0, address
         );
     }
 
@@ -86,7 +89,8 @@ impl Party<'_> {
         if self.world.config.connection_log.connections && ENDS.admit() {
             let address = self.address().map(tracing::field::display);
             let (user, connection) = (user.map(User::as_str), self.number.0);
-            tracing::info!(event = "disconnected", reason = %ended, user, life_ms, connection, address);
+            let event = "disconnected";
+            tracing::info!(event, reason = %ended, user, life_ms, connection, address);
         }
     }
 

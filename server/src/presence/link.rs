@@ -1,5 +1,5 @@
-//! One connection to Redis, with its scripts loaded: every call is bounded in time, and an error means that the link is
-//! to be given up and opened anew.
+//! One connection to Redis, with its scripts loaded: every call is bounded in time, and an error
+//! means that the link is to be given up and opened anew.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,8 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        // The bound again, because name look-up and the handshake are not all covered by the client's own.
+        // The bound again, because name look-up and the handshake are not all covered by the
+        // client's own.
         let opening = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = tokio::time::timeout(2 * CONNECT_TIMEOUT, opening)
             .await
@@ -118,7 +119,8 @@ impl Link {
         self.run(&pipeline).await
     }
 
-    /// Removes connections that a book names: our own (`lease` is `None`), or those of a server whose lease ended.
+    /// Removes connections that a book names: our own (`lease` is `None`), or those of a server
+    /// whose lease ended.
     pub(super) async fn remove(
         &mut self,
         names: &Names,
@@ -246,7 +248,8 @@ impl Scripts {
     }
 }
 
-/// An error of the log-in, without the server's words: a Redis that does not know `AUTH` repeats its arguments, and they are the password.
+/// An error of the log-in, without the server's words: a Redis that does not know `AUTH` repeats
+/// its arguments, and they are the password.
 fn without_password(error: RedisError) -> RedisError {
     match (error.kind(), error.code()) {
         (ErrorKind::Io, _) => error,

@@ -1,8 +1,9 @@
-//! The loop that keeps Redis telling what the picture says: one thread, one link, one batch at a time.
+//! The loop that keeps Redis telling what the picture says: one thread, one link, one batch at a
+//! time.
 //!
-//! Up: tell what changed, renew the lease, sweep after crashed servers. Down: try again with backoff, while
-//! the server goes on serving. On return: take the lease (again), tell of every live connection, and remove from Redis
-//! what our book there names and the picture does not know.
+//! Up: tell what changed, renew the lease, sweep after crashed servers. Down: try again with
+//! backoff, while the server goes on serving. On return: take the lease (again), tell of every live
+//! connection, and remove from Redis what our book there names and the picture does not know.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -105,7 +106,8 @@ impl std::fmt::Debug for Mirror {
 
 impl Shared {
     fn picture(&self) -> MutexGuard<'_, Picture> {
-        // Its methods leave it whole at every step that can panic; a poisoned lock must not end presence.
+        // Its methods leave it whole at every step that can panic; a poisoned lock must not end
+        // presence.
         self.picture.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -237,7 +239,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Tells of every live connection and removes what the book names beside them. Returns how many live.
+    /// Tells of every live connection and removes what the book names beside them. Returns how many
+    /// live.
     async fn tell_everything(&mut self, link: &mut Link) -> RedisResult<usize> {
         let live = self.shared.picture().link_up_tell_all();
         // As many as there are now: those that come meanwhile have their turn afterwards.
@@ -269,7 +272,8 @@ impl Keeper {
         Ok(batch.len())
     }
 
-    /// Cleans up after servers whose lease has ended, and warns of those whose lease lives. The first sweep is at the start.
+    /// Cleans up after servers whose lease has ended, and warns of those whose lease lives. The
+    /// first sweep is at the start.
     async fn sweep(&mut self, link: &mut Link) -> RedisResult<()> {
         for (server, is_alive) in link.servers(&self.names).await? {
             if server == self.lease.server {
@@ -347,12 +351,14 @@ impl Keeper {
 
 /// Changes told in one round trip.
 const BATCH: usize = 500;
-/// Twice within any [`LEASE_LIFE`](super::link::LEASE_LIFE), and how soon an emptied Redis is noticed.
+/// Twice within any [`LEASE_LIFE`](super::link::LEASE_LIFE), and how soon an emptied Redis is
+/// noticed.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(2);
 /// Cleaning up at the end takes no longer than this.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
-/// Foreign keys and other servers that are logged, each once; further ones are passed over in silence.
+/// Foreign keys and other servers that are logged, each once; further ones are passed over in
+/// silence.
 const MAX_REPORTED: usize = 1_000;

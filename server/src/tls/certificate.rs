@@ -1,4 +1,5 @@
-//! What a certificate says of itself (RFC 5280), for warnings and hints: until when it holds, and whether it may sign others.
+//! What a certificate says of itself (RFC 5280), for warnings and hints: until when it holds, and
+//! whether it may sign others.
 
 use super::der::{
     self, BOOLEAN, CONTEXT_0, CONTEXT_3, Elements, GENERALIZED_TIME, OBJECT_ID, OCTET_STRING,
@@ -17,7 +18,8 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Reads a certificate; `None` where its form is another than expected, which is for others to judge.
+    /// Reads a certificate; `None` where its form is another than expected, which is for others to
+    /// judge.
     pub fn of(der: &[u8]) -> Option<Self> {
         let mut signed = der::sequence(der)?;
         let mut body = signed.next()?.open(SEQUENCE)?.peekable();
@@ -44,7 +46,8 @@ impl Facts {
             ))
         } else if now < self.not_before {
             Some(format!(
-                "it holds only from {} on: clients refuse it until then; look at this machine's clock too",
+                "it holds only from {} on: clients refuse it until then; \
+                 look at this machine's clock too",
                 date(self.not_before)
             ))
         } else if now + (24 * WARN_DAYS).hours() > self.not_after {

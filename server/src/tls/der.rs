@@ -1,5 +1,5 @@
-//! The few steps through DER (X.690) that tell what a key or a certificate is: enough to explain why one cannot be used, never
-//! to decide whether it may be.
+//! The few steps through DER (X.690) that tell what a key or a certificate is: enough to explain
+//! why one cannot be used, never to decide whether it may be.
 
 /// One element: its tag, and what it holds.
 #[derive(Clone, Copy)]

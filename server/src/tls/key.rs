@@ -1,5 +1,5 @@
-//! Why a private key cannot be used: its kind, curve or size, read from its outside (RFC 5958, RFC 8017, RFC 5915). Nothing of the
-//! key itself is shown.
+//! Why a private key cannot be used: its kind, curve or size, read from its outside (RFC 5958, RFC
+//! 8017, RFC 5915). Nothing of the key itself is shown.
 
 use super::der::{self, CONTEXT_0, Elements, INTEGER, OBJECT_ID, OCTET_STRING, SEQUENCE};
 use rustls::pki_types::PrivateKeyDer;

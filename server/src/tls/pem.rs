@@ -1,5 +1,6 @@
-//! PEM files (RFC 7468) as people really have them: with a byte-order mark, cut off, on one line, encrypted, with the wrong thing in
-//! them. Each fault has a sentence of our own, because the parser's errors quote what they found, and that may be a private key.
+//! PEM files (RFC 7468) as people really have them: with a byte-order mark, cut off, on one line,
+//! encrypted, with the wrong thing in them. Each fault has a sentence of our own, because the
+//! parser's errors quote what they found, and that may be a private key.
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use std::fs::File;
@@ -35,7 +36,8 @@ pub(crate) enum PemError {
     #[error("its line breaks were lost, or are written as \\n, at line {0}")]
     LineBreaks(usize),
     #[error(
-        "the section of line {0} has no -----BEGIN …----- and -----END …----- that go together: the file is cut off or mixed up"
+        "the section of line {0} has no -----BEGIN …----- and -----END …----- that go together: \
+         the file is cut off or mixed up"
     )]
     NoEnd(usize),
     #[error("the section that begins in line {0} is not base64: the file is damaged")]
@@ -52,7 +54,8 @@ impl PemError {
             Self::Utf16 => "save it as ASCII or UTF-8",
             Self::Der => "convert it: openssl x509 (or openssl pkey) -inform DER -in FILE -out NEW",
             Self::LineBreaks(_) => {
-                "write it anew, with each -----BEGIN …----- and each -----END …----- on a line of its own"
+                "write it anew, with each -----BEGIN …----- and each -----END …----- \
+                 on a line of its own"
             }
             Self::NoEnd(_) | Self::NotBase64(_) => "write it anew",
         }
@@ -184,7 +187,8 @@ impl<'a> Section<'a> {
     }
 
     fn line(&mut self, line: &[u8]) {
-        // `Proc-Type: 4,ENCRYPTED` and `DEK-Info: …`: headers of the old form (RFC 1421). Base64 has no colon.
+        // `Proc-Type: 4,ENCRYPTED` and `DEK-Info: …`: headers of the old form (RFC 1421). Base64
+        // has no colon.
         if line.contains(&b':') {
             self.is_encrypted |= line.ends_with(b"ENCRYPTED");
         } else {
@@ -214,7 +218,8 @@ impl<'a> Mark<'a> {
     }
 }
 
-/// Lines with their numbers from 1, without byte-order marks and spaces around them. A carriage return alone ends a line too.
+/// Lines with their numbers from 1, without byte-order marks and spaces around them. A carriage
+/// return alone ends a line too.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut number = 1;
     let mut former = b'\n';
@@ -293,7 +298,8 @@ mod tests {
             (KEY.replace('\n', "\\n"), 1),
             (KEY.replacen('\n', "", 1), 1),
             (KEY.replace("AAAA\n---", "AAAA---"), 3),
-            // Two files put together, of which the first does not end its line: the second would be passed over.
+            // Two files put together, of which the first does not end its line: the second would be
+            // passed over.
             (format!("{}{KEY}", CERTIFICATE.trim_end()), 3),
         ] {
             let said = error(&text);
@@ -330,7 +336,8 @@ mod tests {
     #[test]
     fn encrypted_keys_of_both_forms_are_seen() {
         let new = KEY.replace("PRIVATE", "ENCRYPTED PRIVATE");
-        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+                   DEK-Info: AES-256-CBC,00\n\nAAAA\n\
                    -----END RSA PRIVATE KEY-----\n";
         for text in [new.as_str(), old] {
             let pem = Pem::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}"));

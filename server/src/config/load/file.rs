@@ -1,4 +1,5 @@
-//! The TOML file: finding it, and what its tables give to which setting. Names that no setting has are refused.
+//! The TOML file: finding it, and what its tables give to which setting. Names that no setting has
+//! are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -178,8 +179,8 @@ impl Loader {
     }
 }
 
-/// Where a file is not TOML, and why. The parser's own display quotes the line, which may hold a secret; its reason is shown only where no
-/// word of that line is in it.
+/// Where a file is not TOML, and why. The parser's own display quotes the line, which may hold a
+/// secret; its reason is shown only where no word of that line is in it.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return "not TOML".into();
