@@ -217,6 +217,62 @@ fn token_prints_the_token() {
 }
 
 #[test]
+fn check_config_says_what_is_open_and_serve_says_how_a_backend_pushes() {
+    let check = |more: &[&str]| {
+        let (code, stdout, stderr) = run(&[&["check-config"], more].concat());
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        let (_, open) = stdout
+            .split_once("# What is open, and who may push:\n")
+            .expect("a section of its own");
+        open.to_owned()
+    };
+    expect_test::expect![[r#"
+        # 127.0.0.1:8080: WebSockets and pushes, from this machine
+        # push keys: none
+        # pushing without a key: off
+        # nobody can push: give backends a key (--push-key KEY, sent as Authorization: Bearer KEY), or, where no proxy on this machine reaches the port, allow programs of this machine to push without one (--loopback-push)
+    "#]]
+    .assert_eq(&check(&[]));
+    let open = check(&["--loopback-push", "--push-key", "0123456789abcdef"]);
+    assert!(
+        open.contains("push keys: 1") && open.contains("pushing without a key: on"),
+        "{open}"
+    );
+
+    let log_of = |server: &Serving, what: &str| {
+        eventually(
+            what,
+            Duration::from_secs(10),
+            || server.stderr(),
+            |log| log.contains(what),
+        );
+    };
+    let closed = Serving::classic(&["--no-loopback-push"]);
+    log_of(
+        &closed,
+        "WARN nobody can push: give backends a key (--push-key KEY",
+    );
+    let keyed = Serving::classic(&["--no-loopback-push", "--push-key", "0123456789abcdef"]);
+    let address = keyed.address;
+    log_of(
+        &keyed,
+        &format!("a backend pushes to http://{address}/ with the header Authorization: Bearer KEY"),
+    );
+    let mut ported = Serving::classic(&["--push-listen", "127.0.0.1:0"]);
+    log_of(
+        &ported,
+        "a backend on this machine pushes to http://127.0.0.1:",
+    );
+    ported.signal(Signal::TERM);
+    let (code, rest) = ported.wait(Duration::from_secs(10));
+    assert_eq!(code, Some(0));
+    assert!(
+        rest.starts_with("heartline-server taking pushes on http://127.0.0.1:"),
+        "{rest}"
+    );
+}
+
+#[test]
 fn push_fails_when_the_server_says_so() {
     let server = Serving::classic(&["--no-loopback-push", "--push-key", "right"]);
     let url = format!("http://{}/", server.address);

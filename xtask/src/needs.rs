@@ -33,6 +33,18 @@ const PHP: Package = Package {
     packages: &["php-cli", "php-curl"],
     why: "the Laravel example is exercised with plain PHP",
 };
+const NGINX: Package = Package {
+    program: "nginx",
+    probe: &["-v"],
+    packages: &["nginx"],
+    why: "strangers come through it in the tests of who may push",
+};
+const HAPROXY: Package = Package {
+    program: "haproxy",
+    probe: &["-v"],
+    packages: &["haproxy"],
+    why: "strangers come through it in the tests of who may push",
+};
 const CHROMIUM: Package = Package {
     program: "chromium",
     probe: &["--version"],
@@ -52,7 +64,7 @@ const PYTHON: Package = Package {
 pub fn for_tests() -> Result<()> {
     say("tools: looking for what the tests need");
     rust_components(&["rustfmt", "clippy"])?;
-    for package in [&CURL, &REDIS, &PHP, &CHROMIUM] {
+    for package in [&CURL, &REDIS, &PHP, &NGINX, &HAPROXY, &CHROMIUM] {
         system(package)?;
     }
     node()
@@ -113,7 +125,7 @@ pub fn rust_target(name: &str) -> Result<()> {
 }
 
 fn system(package: &Package) -> Result<()> {
-    if answers(package.program, package.probe) {
+    if is_there(package) {
         return Ok(());
     }
     let names = package.packages.join(" ");
@@ -144,10 +156,16 @@ fn system(package: &Package) -> Result<()> {
     let mut words = vec!["install", "-y", "-q", "--no-install-recommends"];
     words.extend(package.packages);
     apt(&words)?;
-    if !answers(package.program, package.probe) {
+    if !is_there(package) {
         bail!("{remedy}");
     }
     Ok(())
+}
+
+/// On the path, or where Debian keeps servers and only root's path looks.
+fn is_there(package: &Package) -> bool {
+    answers(package.program, package.probe)
+        || answers(&format!("/usr/sbin/{}", package.program), package.probe)
 }
 
 fn is_root() -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartline_e2e::{Response, Server, Stage, form_body};
+use heartline_e2e::{Response, Server, Stage, eventually, form_body};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -47,10 +47,14 @@ fn a_forwarded_push_needs_a_key_even_from_loopback_and_so_does_every_later_one()
             "after the first sign of a proxy",
         );
         device.expect_silence(Duration::from_millis(100));
-        let logged = server.stderr();
-        assert!(
-            logged.contains("--push-key") && logged.contains("--push-listen"),
-            "{logged}"
+        eventually(
+            "the log names the remedies",
+            Duration::from_secs(10),
+            true,
+            || {
+                let logged = server.stderr();
+                logged.contains("--push-key") && logged.contains("--push-listen")
+            },
         );
     }
 }

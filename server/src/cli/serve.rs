@@ -70,6 +70,13 @@ async fn serve(config: Config) -> ExitCode {
         true => ("https", "wss and https"),
         false => ("http", "ws and http"),
     };
+    let access = server.push_access();
+    for sentence in access.describe(address, server.push_addr()) {
+        match access.is_closed() {
+            false => tracing::info!("{sentence}"),
+            true => tracing::warn!("{sentence}"),
+        }
+    }
     // Whoever started us may have closed our stdout; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
@@ -80,13 +87,6 @@ async fn serve(config: Config) -> ExitCode {
             std::io::stdout(),
             "heartline-server taking pushes on http://{address} (http)"
         );
-    }
-    let access = server.push_access();
-    for sentence in access.describe(address, server.push_addr()) {
-        match access.is_closed() {
-            false => tracing::info!("{sentence}"),
-            true => tracing::warn!("{sentence}"),
-        }
     }
     let name = loop {
         match signals.next().await {
