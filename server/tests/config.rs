@@ -561,6 +561,33 @@ fn a_variable_that_is_not_utf_8_is_named() {
 }
 
 #[test]
+fn a_url_in_the_wrong_place_is_shown_without_its_password() {
+    let url = "https://me:SECRET@app.example?token=SECRET";
+    let layers = Layers::new()
+        .env("HEARTLINE_ALLOWED_ORIGINS", url)
+        .env("HEARTLINE_LISTEN", url)
+        .flag("push-event", &[url, "*a"]);
+    let toml = "[timing]\nping_interval_ms = 'redis://:SECRET@cache'\n";
+    let problems = layers.toml(toml).problems();
+    assert_eq!(problems.lines().count(), 4, "{problems}");
+    assert!(!problems.contains("SECRET"), "{problems}");
+    assert!(
+        problems.contains("https://[secret]@app.example"),
+        "{problems}"
+    );
+}
+
+#[test]
+fn a_prefix_without_a_redis_gets_a_warning() {
+    let warnings = Layers::new().flag("redis-prefix", &["x:"]).load().warnings;
+    let sentence = "redis.prefix (flag --redis-prefix) has no effect: redis.url is not given";
+    assert!(
+        warnings.iter().any(|warning| warning == sentence),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn warnings_point_at_what_works_but_may_not_be_meant() {
     let warnings = |layers: Layers| layers.load().warnings.join("\n");
     let open = || Layers::new().flag("listen", &["0.0.0.0:8080"]);

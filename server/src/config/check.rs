@@ -136,10 +136,18 @@ pub(super) fn problems(
 }
 
 /// What works, but perhaps not as meant.
-pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+pub(super) fn warnings(
+    settings: &Settings,
+    origins: &BTreeMap<&'static str, String>,
+) -> Vec<String> {
     let config = &settings.config;
     let mut found = Vec::new();
     found.extend(config.tls.as_ref().and_then(TlsFiles::warning));
+    if let (None, Some(by)) = (&config.redis, origins.get("redis.prefix")) {
+        found.push(format!(
+            "redis.prefix ({by}) has no effect: redis.url is not given"
+        ));
+    }
     if !config.listen.ip().is_loopback() {
         for (role, key) in &config.roles {
             if key.expose().len() < SHORT_KEY_BYTES {

@@ -79,7 +79,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     loader
         .problems
         .extend(check::problems(&loader.settings, &loader.origins));
-    loader.warnings.extend(check::warnings(&loader.settings));
+    loader
+        .warnings
+        .extend(check::warnings(&loader.settings, &loader.origins));
     if loader.problems.is_empty() {
         let Loader {
             settings,

@@ -81,7 +81,7 @@ fn value(kind: &Kind, settings: &mut Settings) -> Option<String> {
 }
 
 /// Host and database are worth showing; a password is before the `@`, or behind the `?` of a socket's URL.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://[secret]@{host}"),

@@ -1,6 +1,7 @@
 //! From what a layer says to a value in its place, or to the reason why not.
 
 use super::settings::{Kind, Setting};
+use super::show::without_password;
 use std::path::PathBuf;
 
 use crate::store::Durability;
@@ -110,7 +111,7 @@ pub(super) fn apply(setting: &Setting, given: Given, settings: &mut Settings) ->
             if let Some(bad) = texts.iter().find(|text| !accepts(text)) {
                 let trouble = "an entry is not understood".into();
                 return Err(Wrong {
-                    value: Some(bad.clone()),
+                    value: Some(shown_text(bad)),
                     trouble,
                     remedy: format!("write {what}"),
                 });
@@ -248,6 +249,14 @@ fn redis_remedy() -> String {
     "write redis://HOST:PORT/DB, redis://:PASSWORD@HOST:PORT/DB or redis+unix:///PATH; in a password, / ? # @ and % are written %2F %3F %23 %40 and %25".into()
 }
 
+/// A URL is shown without what may be its password, wherever it was put by mistake.
+fn shown_text(text: &str) -> String {
+    match text.contains("://") {
+        true => without_password(text),
+        false => text.to_owned(),
+    }
+}
+
 impl Given {
     /// A flag or variable that holds several things keeps them apart with commas.
     pub(super) fn list(text: &str) -> Self {
@@ -353,10 +362,18 @@ impl Given {
 
     fn shown(&self) -> String {
         match self {
-            Self::Text(text) | Self::Quoted(text) => format!("{text:?}"),
+            Self::Text(text) | Self::Quoted(text) => format!("{:?}", shown_text(text)),
             Self::Integer(number) => number.to_string(),
             Self::Switch(switch) => switch.to_string(),
-            Self::Texts(texts) => format!("{texts:?}"),
+            Self::Texts(texts) => {
+                format!(
+                    "{:?}",
+                    texts
+                        .iter()
+                        .map(|text| shown_text(text))
+                        .collect::<Vec<_>>()
+                )
+            }
             Self::Pairs(_) => "(role keys)".into(),
             Self::Other(kind) => format!("({kind})"),
         }
