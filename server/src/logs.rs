@@ -2,6 +2,7 @@
 //! affair; a secret has a type (`config::Secret`) that cannot be formatted. A line that a stranger
 //! can cause has a [`LineLimit`].
 
+use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -153,6 +154,45 @@ impl LineBudget {
     }
 }
 
+/// Text for a line that may hold what a stranger wrote: control characters escaped, so that no line
+/// can be forged, and cut after [`Escaped::MAX_CHARS`].
+pub(crate) struct Escaped<T>(pub T);
+
+impl<T> Escaped<T> {
+    /// As long as a sentence with a name in it gets.
+    const MAX_CHARS: usize = 500;
+}
+
+impl<T: fmt::Display> fmt::Display for Escaped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = Self::MAX_CHARS;
+        let mut escaping = Escaping { out: f, left };
+        match write!(escaping, "{}", self.0) {
+            // An error with nothing left is our own way to end what is too long.
+            Err(_) if escaping.left == 0 => f.write_str("…"),
+            written => written,
+        }
+    }
+}
+
+struct Escaping<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    left: usize,
+}
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            match char.is_control() {
+                true => write!(self.out, "{}", char.escape_default())?,
+                false => self.out.write_char(char)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Milliseconds of the process's own clock.
 fn clock_ms() -> u64 {
     static STARTED: OnceLock<Instant> = OnceLock::new();
@@ -174,6 +214,19 @@ mod tests {
         assert_eq!(limit.admit_at(1_500), None, "that was a line too");
         assert_eq!(limit.untold_at(1_600, true), Some(1), "at the end");
         assert_eq!(limit.untold(true), None);
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_forges_no_line_and_fills_no_disk() {
+        let shown = |text: &str| Escaped(text).to_string();
+        assert_eq!(shown("聊天 a=b"), "聊天 a=b");
+        assert_eq!(shown("a\r\n\u{1b}[31m\u{85}"), "a\\r\\n\\u{1b}[31m\\u{85}");
+        assert_eq!(shown(&"x".repeat(500)), "x".repeat(500));
+        assert_eq!(shown(&"x".repeat(501)), "x".repeat(500) + "…");
+        assert_eq!(
+            shown(&"\0".repeat(10_000)).len(),
+            500 * "\\u{0}".len() + "…".len()
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Nothing here holds a name, an address or a secret.
 
-use crate::logs::LineLimit;
+use crate::logs::{Escaped, LineLimit};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Something worth counting.
@@ -141,6 +141,7 @@ impl Metrics {
             suppressed,
         }) = self.admit(what)
         {
+            let detail = Escaped(detail);
             tracing::warn!(event, total, suppressed, %detail);
         }
     }
