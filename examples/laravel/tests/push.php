@@ -15,14 +15,22 @@ if (!extension_loaded('curl')) {
 }
 
 require __DIR__ . '/../app/Services/HeartlineException.php';
+require __DIR__ . '/../app/Services/HeartlineRecipients.php';
 require __DIR__ . '/../app/Services/HeartlineClient.php';
 require __DIR__ . '/stand-ins.php';
 require __DIR__ . '/../app/Jobs/HeartlinePush.php';
+require __DIR__ . '/../app/Jobs/HeartlineStoredPush.php';
+require __DIR__ . '/../app/Http/Controllers/HeartlineController.php';
 require __DIR__ . '/Device.php';
 
+use App\Http\Controllers\HeartlineController;
 use App\Jobs\HeartlinePush;
+use App\Jobs\HeartlineStoredPush;
 use App\Services\HeartlineClient;
 use App\Services\HeartlineException;
+use App\Services\HeartlineRecipients;
+use Illuminate\Http\Request;
+use Illuminate\Support\Facades\Gate;
 
 $url = getenv('HEARTLINE_URL') ?: 'http://127.0.0.1:8080';
 $key = getenv('HEARTLINE_USER_KEY') ?: '';
@@ -71,6 +79,18 @@ function curl(string|array $fields, array $headers = []): array
     }
 
     return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $body, curl_getinfo($curl, CURLINFO_TOTAL_TIME)];
+}
+
+/** The class of what a call throws; null for nothing. */
+function thrown(callable $call): ?string
+{
+    try {
+        $call();
+    } catch (Throwable $problem) {
+        return $problem::class;
+    }
+
+    return null;
 }
 
 function answer(string|array $fields, array $headers = []): array
@@ -144,15 +164,86 @@ foreach (['文本', '007', 7, 1.5, true, ['text' => '订单已发货', 'badge' =
 $job = new HeartlinePush('chat_list', 'reload', 'user:6', ['room' => '9']);
 unserialize(serialize($job))->handle($client);
 check('the job pushes after a trip through the queue', frame('chat_list', 'reload', 'user:6', ['room' => '9']), sorted($six->next()));
-$refused = new HeartlinePush('order1', 'x', 'user:6');
+$refused = new HeartlinePush('order.paid', 'x', 'user:6');
+$refused->job = new QueueJob('redis');
 $refused->handle($client);
 check('a refusal fails the job for good', true, $refused->failedWith instanceof HeartlineException);
+check('… and is reported, with the remedy', 1, preg_match('/order\.paid.*--push-event/', (string) StandIn::$reported[0]?->getMessage()));
+foreach (['sync' => new QueueJob('sync'), 'no queue' => null] as $name => $queue) {
+    $refused = new HeartlinePush('order.paid', 'x', 'user:6');
+    $refused->job = $queue;
+    check("with $name the caller hears of it", HeartlineException::class, thrown(fn () => $refused->handle($client)));
+}
 try {
     (new HeartlinePush('chat1', 'x', 'user:6'))->handle(new HeartlineClient('http://127.0.0.1:9', connectTimeout: 0.5));
     check('an absent server makes the job throw', true, false);
 } catch (HeartlineException $problem) {
     check('an absent server makes the queue try again', true, $problem->retryable);
 }
+
+// 7. Who may be a recipient.
+$recipients = [
+    'a name' => 'user:6',
+    'a comma list' => ' user:6, ,user:7,user:6 ',
+    'an array' => ['user:6', 'online:user:7'],
+    "a user's model" => new UserModel(6),
+    'a collection of models' => new Items([new UserModel(6), new UserModel(7)]),
+    'a collection of names in an array' => [new Items(['user:6']), 'xxx:1'],
+    'an object that names itself' => new class {
+        public function heartlineName(): string
+        {
+            return 'xxx:9';
+        }
+    },
+];
+$expected = [['user:6'], ['user:6', 'user:7'], ['user:6', 'online:user:7'], ['user:6'], ['user:6', 'user:7'], ['user:6', 'xxx:1'], ['xxx:9']];
+foreach (array_keys($recipients) as $at => $what) {
+    check("$what is a recipient", $expected[$at], HeartlineRecipients::of($recipients[$what]));
+    check('… of a job too', $expected[$at], unserialize(serialize(new HeartlinePush('chat1', 'x', $recipients[$what])))->to);
+}
+$nobody = ['[]' => [], 'an empty text' => ' , ', 'null' => null, 'a number' => 6, 'an id alone' => '6', 'JSON' => '["user:6"]', 'a space' => 'user:6 7', 'no user' => new stdClass(), 'a list in a list in a …' => [[[[['user:6']]]]]];
+foreach ($nobody as $what => $to) {
+    check("$what is none", InvalidArgumentException::class, thrown(fn () => new HeartlinePush('chat1', 'x', $to)));
+}
+$client->push('chat1', 'to models', new Items([new UserModel(6), new UserModel(7)]));
+check('a collection reaches the first', 'to models', $six->next()['msg']);
+check('… and the second', 'to models', $seven->next()['msg']);
+
+// 8. The push that is stored.
+$id = 'test-' . bin2hex(random_bytes(8));
+$first = $client->pushStored('chat1', ['text' => '存下来'], [new UserModel(6)], $id, ['ttl' => 60]);
+check('a stored push is answered with receipts', [true, false, $id, 'user:6'], [$first['stored'], $first['repeated'], $first['id'], $first['recipients'][0]['to']]);
+check('… and arrives', ['text' => '存下来'], $six->next()['msg']);
+$again = $client->pushStored('chat1', ['text' => '存下来'], 'user:6', $id, ['ttl' => 60]);
+check('the same again is stored once', [true, $first['recipients'][0]['offset']], [$again['repeated'], $again['recipients'][0]['offset']]);
+check('its receipts can be asked for', $id, $client->receipts($id)['id'] ?? null);
+check('of a push that was not there are none', null, $client->receipts('nothing of this name'));
+$job = unserialize(serialize(new HeartlineStoredPush('chat1', 'by the queue', 'user:6')));
+$job->handle($client);
+$job->handle($client);
+check('a stored push from the queue arrives', 'by the queue', $six->next()['msg']);
+check('… and run again it is stored once', [true, 1], [strlen($job->id) >= 24, $client->receipts($job->id)['count'] ?? null]);
+check('the next message is another', null, $client->push('chat1', 'next', 'user:6'));
+check('… so nothing came twice', 'next', $six->next()['msg']);
+check('an event that is not allowed throws', HeartlineException::class, thrown(fn () => $client->pushStored('order.paid', 'x', 'user:6')));
+$elsewhere = new HeartlineClient("$url/some/path?x=1", $pushKey);
+check('the API stands at the root', $id, $elsewhere->receipts($id)['id'] ?? null);
+$keyless = new HeartlineClient($url, 'not the key');
+check('a wrong key throws', HeartlineException::class, thrown(fn () => $keyless->receipts($id)));
+
+// 9. What a page may say is the application's decision.
+StandIn::$user = new UserModel(6);
+$say = fn (string $to, string $event = 'chat1') => (new HeartlineController($client))
+    ->say(new Request(StandIn::$user, ['event' => $event, 'to' => $to, 'msg' => '{"text":"hi","from":"user:1"}']));
+check('nobody says anything to anybody until a gate allows it', DomainException::class, thrown(fn () => $say('user:7')));
+check('… and nothing was pushed', [], StandIn::$dispatched);
+Gate::define('heartline.say', fn ($user, string $event, array $to) => $event === 'chat1' && $to === ['user:7']);
+check('another user than the gate allows is refused', DomainException::class, thrown(fn () => $say('user:7,user:8')));
+check('what is no user is refused', UnexpectedValueException::class, thrown(fn () => $say('admin:1')));
+check('what the gate allows is said', 'ok', $say('user:7')->data);
+[$said] = StandIn::$dispatched;
+check('… as who is logged in, to oneself and the others', [['from' => 'user:6', 'text' => 'hi'], ['user:6', 'user:7']], [$said->msg, $said->to]);
+check('tokens are one\'s own', $client->token('user', 6), (new HeartlineController($client))->token(new Request(StandIn::$user, []))->data['token']);
 
 echo "$checks checks, $failures failures\n";
 exit($failures === 0 ? 0 : 1);

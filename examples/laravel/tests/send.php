@@ -6,6 +6,7 @@
 declare(strict_types=1);
 
 require __DIR__ . '/../app/Services/HeartlineException.php';
+require __DIR__ . '/../app/Services/HeartlineRecipients.php';
 require __DIR__ . '/../app/Services/HeartlineClient.php';
 
 use App\Services\HeartlineClient;

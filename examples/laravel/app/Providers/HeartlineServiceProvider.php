@@ -17,4 +17,14 @@ class HeartlineServiceProvider extends ServiceProvider
             fn ($app) => HeartlineClient::fromConfig($app['config']['heartline']),
         );
     }
+
+    /**
+     * Who may say something to whom from a page. Nobody, until you define it with your own rooms:
+     *
+     *     Gate::define('heartline.say', fn (User $user, string $event, array $recipients) =>
+     *         Room::named($event)->hasMembers(["user:{$user->id}", ...$recipients]));
+     */
+    public function boot(): void
+    {
+    }
 }

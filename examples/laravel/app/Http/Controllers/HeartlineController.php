@@ -6,8 +6,10 @@ namespace App\Http\Controllers;
 
 use App\Jobs\HeartlinePush;
 use App\Services\HeartlineClient;
+use App\Services\HeartlineRecipients;
 use Illuminate\Http\JsonResponse;
 use Illuminate\Http\Request;
+use Illuminate\Support\Facades\Gate;
 
 /** What a page asks its own backend for. All routes stand behind the application's own login (`auth`). */
 class HeartlineController
@@ -33,27 +35,25 @@ class HeartlineController
     }
 
     /**
-     * POST /api/push – a page says something in a room. Who says it, and who hears it, is decided here and not by
-     * the page: replace `members` by your own rooms.
+     * POST /api/push – a page says something to others. Who says it is decided here and not by the page; whether this
+     * user may say it to these others is decided by the gate `heartline.say`, which refuses until you define it:
+     * see HeartlineServiceProvider.
      */
     public function say(Request $request): JsonResponse
     {
         $form = $request->validate([
             'event' => ['required', 'string', 'regex:/^chat\w+$/'],
-            'to' => ['required', 'string', 'max:1000'],
+            'to' => ['required', 'string', 'max:1000', 'regex:/^(user:[\w-]+,?)+$/'],
             'msg' => ['required', 'json', 'max:8000'],
         ]);
+        $to = HeartlineRecipients::of($form['to']);
+        Gate::authorize('heartline.say', [$form['event'], $to]);
+
         $from = 'user:' . $request->user()->getAuthIdentifier();
         $said = json_decode($form['msg'], true);
         $text = is_array($said) ? (string) ($said['text'] ?? '') : (string) $said;
-        HeartlinePush::dispatch($form['event'], ['from' => $from, 'text' => $text], $this->members($form['to'], $from));
+        HeartlinePush::dispatch($form['event'], ['from' => $from, 'text' => $text], [$from, ...$to]);
 
         return new JsonResponse('ok');
-    }
-
-    /** @return list<string> */
-    private function members(string $to, string $from): array
-    {
-        return array_values(array_unique([$from, ...array_filter(array_map('trim', explode(',', $to)))]));
     }
 }
