@@ -336,6 +336,40 @@ async fn the_acknowledgement_of_a_device_that_is_not_listed_counts() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_connected_keeps_its_place_when_others_need_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let retention = Retention {
+        max_age_ms: u64::MAX,
+        max_messages: u64::MAX,
+        max_bytes: u64::MAX,
+    };
+    let store = EmbeddedStore::open(&data, Options::new(retention, Box::new(|| 1))).unwrap();
+    // All were heard of later than the one that is connected will be.
+    let now_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let others: Vec<_> = (1..Retention::MAX_DEVICES)
+        .map(|n| heartline_server::store::Write::Register {
+            stream: "user:6".into(),
+            device: format!("other-{n:03}").into(),
+            keep: Vec::new(),
+        })
+        .collect();
+    store.commit(now_ms + 60_000, &others).unwrap();
+    drop(store);
+    let line = Line::start(|config| config.store.path = Some(data)).await;
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({})).await;
+    let mut one_more = line.device().await;
+    attach(&mut one_more, "one-more", json!({})).await;
+    let push = r#"{"to":"user:6","event":"chat1","msg":1,"wait":"acked","waitMs":10000}"#;
+    let (pushed, ()) = tokio::join!(api(&line, "POST", "/api/v1/push", push), async {
+        assert_eq!(push_of(&mut phone).await.0, 1);
+        ack(&mut phone, 1).await;
+    });
+    assert_eq!(pushed.1["recipients"][0]["acked"], true, "{}", pushed.1);
+}
+
+#[tokio::test]
 async fn only_the_latest_of_a_key_is_kept_and_what_is_transient_is_not() {
     let line = Line::start(|_| {}).await;
     let mut phone = line.device().await;

@@ -40,6 +40,8 @@ pub enum Mutant {
     EpochNotCompared,
     /// Acknowledgements of a commit that failed are forgotten.
     AcksForgotten,
+    /// A device that was logged in without a registration is never registered.
+    RegistrationForgotten,
     /// The store does not wait for the disk.
     SyncForgotten,
     /// A request whose line is lost is never settled.
@@ -50,7 +52,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AckBeforeCallback,
         Self::PersistBeforeCallback,
         Self::SubscribeAfterRead,
@@ -69,6 +71,7 @@ impl Mutant {
         Self::GapUntold,
         Self::EpochNotCompared,
         Self::AcksForgotten,
+        Self::RegistrationForgotten,
         Self::SyncForgotten,
         Self::ForgottenPromise,
         Self::LeakedPayload,

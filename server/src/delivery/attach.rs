@@ -66,7 +66,7 @@ fn resume(
     // What it holds and has not handled is under way, but no more of it than could have been sent.
     let unhandled = (at.0 - handled.0).min(WINDOW_MESSAGES);
     Start {
-        cursor: Cursor::new(epoch, at.max(trimmed), unhandled, head),
+        cursor: Cursor::new(epoch, at.max(trimmed), handled, unhandled, head),
         at: Some(at),
         gap: missing.map(|missing| (missing, GapReason::Retention)),
         handled: said,
@@ -76,7 +76,7 @@ fn resume(
 /// Another stream than the device knew: it begins with the oldest that there still is.
 fn another(epoch: Epoch, missing: Missing, head: Offset) -> Start {
     Start {
-        cursor: Cursor::new(epoch, missing.to, 0, head),
+        cursor: Cursor::new(epoch, missing.to, missing.to, 0, head),
         at: None,
         gap: Some((missing, GapReason::Epoch)),
         handled: None,

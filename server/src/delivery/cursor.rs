@@ -74,14 +74,15 @@ pub struct Missing {
 }
 
 impl Cursor {
-    /// A connection that holds everything up to `at`, of which `unhandled` messages are not acknowledged yet.
-    pub fn new(epoch: Epoch, at: Offset, unhandled: u32, head: Offset) -> Self {
+    /// A connection that holds everything up to `at` and has acknowledged everything up to `acked`; `unhandled` messages of those
+    /// between count as under way.
+    pub fn new(epoch: Epoch, at: Offset, acked: Offset, unhandled: u32, head: Offset) -> Self {
         Self {
             epoch,
             sent: at,
             head: head.max(at),
             is_reading: false,
-            flight: Flight::begun(at, unhandled),
+            flight: Flight::begun(at, acked, unhandled),
         }
     }
 
@@ -100,9 +101,9 @@ impl Cursor {
         self.head
     }
 
-    /// The device has handled everything up to here.
-    pub fn acked(&self) -> Offset {
-        self.flight.acked
+    /// Messages that were sent and are not acknowledged; a little more at times.
+    pub fn in_flight(&self) -> u32 {
+        self.flight.messages()
     }
 
     /// A message was published before the connection stood anywhere.
@@ -199,13 +200,13 @@ struct Span {
 }
 
 impl Flight {
-    fn begun(at: Offset, unhandled: u32) -> Self {
+    fn begun(at: Offset, acked: Offset, unhandled: u32) -> Self {
         let before = Span {
             messages: unhandled,
             bytes: 0,
         };
         Self {
-            acked: Offset(at.0.saturating_sub(unhandled)),
+            acked,
             mark: at,
             last: at,
             before,

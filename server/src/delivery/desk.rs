@@ -3,9 +3,11 @@
 use super::acks::Acks;
 use super::reader::{self, Questions, Subject};
 use super::receipts::{Awaited, Crowded, Waiting};
+use super::registration::Unregistered;
 use super::subscription::Ask;
 use super::upkeep::{self, Hooks};
 use crate::hub::{Hub, Place};
+use crate::logs::LineLimit;
 use crate::store::{
     Committer, Epoch, Offset, Outcome, Overloaded, Push, Store, StoreError, SubmitError, Write,
     WriteError,
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     pub questions: Questions,
     pub hooks: Arc<dyn Hooks>,
     committer: Committer,
+    pub unregistered: Unregistered,
+    pub unregistered_log: LineLimit,
     waiting: Arc<Waiting>,
     acks: Arc<Mutex<Acks>>,
     turns: AtomicU32,
@@ -114,6 +118,8 @@ impl Delivery {
             hub,
             questions: Questions::default(),
             hooks,
+            unregistered: Unregistered::default(),
+            unregistered_log: LineLimit::new(),
             waiting: Arc::default(),
             acks: Arc::default(),
             turns: AtomicU32::new(0),

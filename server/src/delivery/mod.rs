@@ -4,6 +4,7 @@
 //! - `look` – what the store says to that; `acks` – what devices have acknowledged, until it is written
 //! - `desk` – what the rest of the server asks: store a push, attach a device, read a page, take an acknowledgement
 //! - `reader` – the threads that look into the store, so that no shard ever waits for a disk
+//! - `registration` – how a new device is registered, and what becomes of its login where it cannot be
 //! - `receipts` – who waits to hear that a device has acknowledged
 //! - `upkeep` – time: retention, deadlines of pushes that nobody acknowledged, and the hook that hears of them
 //!
@@ -18,6 +19,7 @@ mod desk;
 mod look;
 mod reader;
 mod receipts;
+mod registration;
 mod subscription;
 mod upkeep;
 
@@ -28,5 +30,6 @@ pub use desk::{Delivery, Draft, PushError, Pushed, StartError};
 pub use look::{look_up, read_page, tell_start};
 pub use reader::{Answer, Ready, Subject};
 pub use receipts::{Awaited, Crowded, Waiting};
+pub use registration::look_up_unregistered;
 pub use subscription::{Ask, Subscription};
 pub use upkeep::{Hooks, NoHooks, Undelivered};

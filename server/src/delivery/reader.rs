@@ -6,10 +6,11 @@ use super::attach::{Start, start};
 use super::cursor::PageFacts;
 use super::desk::Shared;
 use super::look::{look_up, read_page, tell_start};
+use super::registration;
 use super::subscription::Ask;
 use crate::hub::ConnectionRef;
 use crate::net::{Command, frame};
-use crate::store::{Offset, Outcome, PageLimits, StoreError, Write};
+use crate::store::{Offset, Outcome, PageLimits, StoreError, SubmitError};
 use bytes::Bytes;
 use heartline_protocol::{Position, User};
 use std::collections::VecDeque;
@@ -106,7 +107,8 @@ pub(super) fn spawn(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
 
 fn answer(shared: &Arc<Shared>, subject: &Subject, ask: Ask) {
     let result = match ask {
-        Ask::Attach(position) => attach(shared, subject, position),
+        Ask::Attach(position) => attach(shared, subject, position, true),
+        Ask::AttachAnew(position) => attach(shared, subject, Some(position), false),
         Ask::Page(after, limits) => page(shared, subject, after, limits).map(Some),
     };
     match result {
@@ -129,29 +131,41 @@ fn fail(shared: &Shared, subject: Subject, error: &dyn std::fmt::Display) {
     post(shared, subject, Answer::Failed);
 }
 
-/// `None`: the stream or the device is new, and the answer comes once that is written.
+/// `None`: the stream or the device is new, and the answer comes once that is written. `is_said`: the position is the device's word, so it
+/// acknowledges what it names as handled.
 fn attach(
     shared: &Arc<Shared>,
     subject: &Subject,
     position: Option<Position>,
+    is_said: bool,
 ) -> Result<Option<Answer>, StoreError> {
     let (stream, device) = (subject.stream.as_str(), &*subject.device);
     if let Some(start) = look_up(&*shared.store, stream, device, position.as_ref())? {
-        return Ok(Some(attached(shared, subject, start)));
+        return Ok(Some(attached(shared, subject, start, is_said)));
     }
-    let write = Write::Register {
-        stream: stream.into(),
-        device: device.into(),
-    };
+    let write = registration::register(shared, &subject.stream, &subject.device)?;
     let (for_done, of_done) = (shared.clone(), subject.clone());
-    let submitted = shared.submit(write, move |outcome| match outcome {
-        Ok(Outcome::Registered { stream, device }) => {
-            let start = start(&stream, device.acked, position.as_ref());
-            let answer = attached(&for_done, &of_done, start);
-            post(&for_done, of_done, answer);
+    let submitted = shared.submit(write, move |outcome| {
+        let start = match outcome {
+            Ok(Outcome::Registered { stream, device }) => {
+                Ok(start(&stream, device.acked, position.as_ref()))
+            }
+            Ok(other) => {
+                return tracing::error!(?other, "a registration was answered as something else");
+            }
+            Err(error) if registration::may_do_without(&error) => {
+                registration::without(&for_done, &of_done, position.as_ref(), &error)
+                    .map_err(|error| SubmitError::Store(Arc::new(error)))
+            }
+            Err(error) => Err(error),
+        };
+        match start {
+            Ok(start) => {
+                let answer = attached(&for_done, &of_done, start, is_said);
+                post(&for_done, of_done, answer);
+            }
+            Err(error) => fail(&for_done, of_done, &error),
         }
-        Ok(other) => tracing::error!(?other, "a registration was answered as something else"),
-        Err(error) => fail(&for_done, of_done, &error),
     });
     if let Err(overloaded) = submitted {
         fail(shared, subject.clone(), &overloaded);
@@ -159,10 +173,11 @@ fn attach(
     Ok(None)
 }
 
-fn attached(shared: &Shared, subject: &Subject, start: Start) -> Answer {
+fn attached(shared: &Shared, subject: &Subject, start: Start, is_said: bool) -> Answer {
     let (stream, epoch) = (subject.stream.as_str(), start.cursor.epoch());
     // Also where it says nothing new: the store notes that the device was heard of.
-    shared.ack(subject, epoch, start.handled.unwrap_or_default());
+    let handled = start.handled.filter(|_| is_said).unwrap_or_default();
+    shared.ack(subject, epoch, handled);
     let mut frames = Vec::new();
     tell_start(stream, &start, |text| {
         frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());

@@ -25,6 +25,9 @@ pub struct Subscription {
 pub enum Ask {
     /// Where does this device begin?
     Attach(Option<Position>),
+    /// Where does it go on, now that its stream has begun anew? The position is where the connection stands, not what the device has
+    /// said: it acknowledges nothing.
+    AttachAnew(Position),
     /// What is behind this offset?
     Page(Offset, PageLimits),
 }
@@ -122,11 +125,11 @@ impl Subscription {
         let position = Position {
             epoch: cursor.epoch().0,
             received: cursor.sent().0,
-            handled: cursor.acked().0,
+            handled: cursor.sent().0.saturating_sub(cursor.in_flight()),
         };
         self.state = State::Attaching(Vec::new());
         self.turn = turn();
-        Some(Ask::Attach(Some(position)))
+        Some(Ask::AttachAnew(position))
     }
 
     /// The device has handled everything of `stream` up to `offset`; what of that is news.
@@ -192,5 +195,50 @@ mod tests {
             subscription.next_read(),
             Some(Ask::Page(Offset(1), _))
         ));
+    }
+
+    /// A device holds much more than the window, unhandled: what is acknowledged for it is what it says, also when its stream begins
+    /// anew.
+    #[test]
+    fn nothing_is_acknowledged_that_the_device_did_not_say() {
+        let user = User::parse("user:1").expect("a user");
+        let position = Position {
+            epoch: 7,
+            received: 600,
+            handled: 5,
+        };
+        let extension = LoginExtension {
+            device: "phone".into(),
+            positions: vec![("user:1".into(), position)],
+        };
+        let (mut subscription, ask) = Subscription::new(user, extension, 1);
+        let Ask::Attach(Some(position)) = ask else {
+            panic!("{ask:?}")
+        };
+        let stream = StreamState {
+            epoch: Epoch(7),
+            head: Offset(600),
+            trimmed: Offset(0),
+            messages: 600,
+            bytes: 6_000,
+        };
+        let begin = start(&stream, Offset(0), Some(&position));
+        assert_eq!(begin.handled, Some(Offset(5)));
+        subscription.attached(begin);
+        let epoch = Epoch(7);
+        assert_eq!(
+            subscription.ack("user:1", Offset(6)),
+            Some((epoch, Offset(6)))
+        );
+        assert!(matches!(
+            subscription.live(Epoch(8), Offset(1), 10),
+            Live::Foreign
+        ));
+        // What goes with this question is where the connection stands: nothing of it is acknowledged.
+        let ask = subscription.anew(|| 2);
+        assert!(
+            matches!(&ask, Some(Ask::AttachAnew(position)) if position.received == 600),
+            "{ask:?}"
+        );
     }
 }

@@ -2,6 +2,7 @@
 //! acknowledged within their deadline are told to the hook.
 
 use super::desk::Shared;
+use super::registration;
 use crate::store::{Deadline, StoreError, Write};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -78,11 +79,16 @@ pub(super) fn spawn(shared: &Arc<Shared>, ends: Receiver<()>) -> std::io::Result
         })
 }
 
-fn tick(shared: &Shared, told: Option<&Arc<Mutex<Told>>>, ticks: u64) -> Result<(), StoreError> {
+fn tick(
+    shared: &Arc<Shared>,
+    told: Option<&Arc<Mutex<Told>>>,
+    ticks: u64,
+) -> Result<(), StoreError> {
     // Each whatever becomes of the other.
     let told = told.map_or(Ok(()), |told| tell_due(shared, told));
     if ticks.is_multiple_of(TRIM_TICKS) {
         shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
+        registration::try_again(shared)?;
     }
     told
 }

@@ -118,6 +118,8 @@ pub enum Write {
         stream: Box<str>,
         /// The device.
         device: Box<str>,
+        /// Devices of the stream that keep their places where there is none left, such as those that are connected.
+        keep: Vec<Box<str>>,
     },
     /// The device has handled everything up to `offset`: never less than before, never more than there is. Of another epoch, of an
     /// unknown stream or device it says nothing. [`Outcome::Done`].
@@ -251,6 +253,23 @@ pub enum StoreError {
     /// The disk failed.
     #[error("the disk failed: {0}")]
     Io(String),
+    /// The system does not let us write there.
+    #[error(
+        "{path} cannot be written by this process ({reason}): give the folder to the user that the server runs as, or name another one (store.path)"
+    )]
+    NotWritable {
+        /// The folder or the file.
+        path: String,
+        /// The system's reason.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// The disk does not take what is written: what is there can be read, and it may take more later.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full | Self::Io(_) | Self::NotWritable { .. })
+    }
 }
 
 /// A stream as it stands.
@@ -359,7 +378,8 @@ pub struct Retention {
 impl Retention {
     /// A device that was not heard of for so long is forgotten: 90 days.
     pub const DEVICE_MS: u64 = 90 * 24 * 3_600_000;
-    /// Devices of one stream; a further one takes the place of the one that was not heard of for longest.
+    /// Devices of one stream; a further one takes the place of the one that was not heard of for longest, but of none that it is to keep
+    /// ([`Write::Register`]).
     pub const MAX_DEVICES: usize = 1_000;
 }
 
@@ -382,7 +402,7 @@ fn check_within(write: &Write, max_streams: usize) -> Result<(), WriteError> {
                 && push.collapse_key.as_deref().is_none_or(is_id)
                 && push.streams.iter().all(|stream| is_name(stream))
         }
-        Write::Register { stream, device } | Write::Ack { stream, device, .. } => {
+        Write::Register { stream, device, .. } | Write::Ack { stream, device, .. } => {
             is_name(stream) && is_name(device)
         }
         Write::Fired { .. } => true,

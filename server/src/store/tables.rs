@@ -145,7 +145,11 @@ impl<'t> Tables<'t> {
         }
         Ok(match write {
             Write::Push(push) => return self.push(now_ms, push),
-            Write::Register { stream, device } => Ok(self.register(now_ms, stream, device)?),
+            Write::Register {
+                stream,
+                device,
+                keep,
+            } => Ok(self.register(now_ms, stream, device, keep)?),
             Write::Ack {
                 stream,
                 device,

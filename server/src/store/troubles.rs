@@ -60,6 +60,12 @@ pub(super) fn of_opening(place: &str, error: DatabaseError) -> StoreError {
 pub(super) fn of_io(error: &io::Error, path: Option<&Path>) -> StoreError {
     match (error.kind(), path) {
         (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => StoreError::Full,
+        (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, Some(path)) => {
+            StoreError::NotWritable {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            }
+        }
         (_, Some(path)) => StoreError::Io(format!("{}: {error}", path.display())),
         (_, None) => StoreError::Io(error.to_string()),
     }
@@ -120,6 +126,18 @@ mod tests {
             told.starts_with("the file cannot be read as a store"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_is_named_with_the_remedy() {
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            let told = of_io(&kind.into(), Some(Path::new("/srv/line"))).to_string();
+            assert!(
+                told.starts_with("/srv/line cannot be written by this process ("),
+                "{told}"
+            );
+            assert!(told.contains("store.path"), "{told}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct Follow {
     pub stream: usize,
     /// Where the store has registered it: it is owed everything behind that.
     base: Option<(u64, u32)>,
+    /// Where it was logged in because the store could not register it: it may begin there.
+    unregistered: Vec<(u64, u32)>,
     /// Where its storage stands: everything up to there was handled, or told as a gap.
     at: Option<(u64, u32)>,
     /// The last offset of the present epoch that was handled by a callback.
@@ -49,6 +51,10 @@ impl Follow {
         if self.base.is_none_or(|(former, _)| former != epoch) {
             self.base = Some((epoch, head));
         }
+    }
+
+    pub fn begins_unregistered(&mut self, epoch: u64, at: u32) {
+        self.unregistered.push((epoch, at));
     }
 
     pub fn begin(&mut self, now: u64, logs: &[Log], offset: u32, n: u32) -> Result<(), String> {
@@ -150,7 +156,7 @@ impl Follow {
             return Ok(());
         }
         if self.at.is_none() {
-            if self.base != Some(place) {
+            if self.base != Some(place) && !self.unregistered.contains(&place) {
                 return Err(format!(
                     "begins at {handled} of {epoch:x}, it was registered at {:x?}",
                     self.base

@@ -84,6 +84,11 @@ impl Oracle {
         self.follows[device].registered(epoch, head);
     }
 
+    /// The store could not register the device: it is logged in all the same, and gets what comes behind `at`.
+    pub fn begins_unregistered(&mut self, device: usize, epoch: u64, at: u32) {
+        self.follows[device].begins_unregistered(epoch, at);
+    }
+
     /// The app is called for a message.
     pub fn begin(&mut self, now: u64, device: usize, offset: u32, n: u32) {
         self.tally.count("callbacks");

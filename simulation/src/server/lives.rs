@@ -114,6 +114,7 @@ impl Server {
         self.is_up = false;
         self.life += 1;
         self.waiting.clear();
+        self.unregistered.clear();
         self.is_committing = false;
         self.questions.clear();
         self.is_looking = false;

@@ -41,6 +41,8 @@ pub struct Server {
     /// Who is registered for what comes live, by stream.
     hub: BTreeMap<String, Vec<LinkId>>,
     waiting: Vec<Waiting>,
+    /// Devices that are logged in without a registration: stream and name.
+    unregistered: Vec<(Arc<str>, Arc<str>)>,
     is_committing: bool,
     questions: VecDeque<Question>,
     is_looking: bool,
@@ -111,6 +113,7 @@ impl Server {
             connections: BTreeMap::new(),
             hub: BTreeMap::new(),
             waiting: Vec::new(),
+            unregistered: Vec::new(),
             is_committing: false,
             questions: VecDeque::new(),
             is_looking: false,

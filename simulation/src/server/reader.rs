@@ -37,12 +37,15 @@ impl Server {
         match self.answer(stage, &question) {
             Ok(Some(answer)) => self.posts(stage, question.link, question.turn, answer),
             Ok(None) => {
-                let Ask::Attach(position) = question.ask else {
-                    return;
+                let position = match question.ask {
+                    Ask::Attach(position) => position,
+                    Ask::AttachAnew(position) => Some(position),
+                    Ask::Page(..) => return,
                 };
                 let write = Write::Register {
                     stream: question.stream.as_str().into(),
                     device: (&*question.device).into(),
+                    keep: Vec::new(),
                 };
                 let then = Then::Attach(question.link, question.turn, position);
                 self.submit(stage, write, then);
@@ -66,8 +69,12 @@ impl Server {
         };
         let stream = &question.stream;
         match &question.ask {
-            Ask::Attach(position) => {
-                let mut position = *position;
+            ask @ (Ask::Attach(_) | Ask::AttachAnew(_)) => {
+                let (mut position, is_said) = match ask {
+                    Ask::AttachAnew(position) => (Some(*position), false),
+                    Ask::Attach(position) => (*position, true),
+                    Ask::Page(..) => (None, false),
+                };
                 if let (true, Some(said)) = (stage.is(Mutant::EpochNotCompared), &mut position)
                     && let Some(state) = store.stream(stream)?
                 {
@@ -84,7 +91,10 @@ impl Server {
                         .oracle
                         .registered(number, state.epoch.0, device.since.0);
                 }
-                Ok(start.map(|start| self.attached(stream, &question.device, start)))
+                Ok(start.map(|mut start| {
+                    start.handled = start.handled.filter(|_| is_said);
+                    self.attached(stream, &question.device, start)
+                }))
             }
             Ask::Page(after, limits) => {
                 let mut texts = Vec::new();

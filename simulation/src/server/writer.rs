@@ -7,7 +7,7 @@ use crate::mutant::Mutant;
 use crate::network::LinkId;
 use crate::stage::Stage;
 use heartline_protocol::{Position, append_place};
-use heartline_server::delivery::{Acked, start};
+use heartline_server::delivery::{Acked, look_up_unregistered, start};
 use heartline_server::store::{Outcome, Push, Store, StoreError, Write, WriteError};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub(super) enum Then {
     Answer(u32),
     /// The device is told where it begins.
     Attach(LinkId, u32, Option<Position>),
+    /// A device that was logged in without a registration has one now. If it could not be written, it is later.
+    Registered(Arc<str>, Arc<str>),
 }
 
 impl Server {
@@ -43,6 +45,14 @@ impl Server {
     pub(super) fn write_acks(&mut self, stage: &mut Stage) {
         while let Some(acked) = self.acks.take() {
             self.submit(stage, acked.write(), Then::Acked(acked));
+        }
+        for (stream, device) in std::mem::take(&mut self.unregistered) {
+            let write = Write::Register {
+                stream: (&*stream).into(),
+                device: (&*device).into(),
+                keep: Vec::new(),
+            };
+            self.submit(stage, write, Then::Registered(stream, device));
         }
     }
 
@@ -101,8 +111,8 @@ impl Server {
                 stage.tell(|| format!("server: a commit failed: {error}"));
                 stage.count("commits that failed");
                 self.is_unsure = true;
-                for then in thens {
-                    self.fails(stage, then, &error);
+                for (write, then) in writes.iter().zip(thens) {
+                    self.fails(stage, write, then, &error);
                 }
             }
         }
@@ -131,7 +141,7 @@ impl Server {
                 }
             }
             (
-                Write::Register { stream, device },
+                Write::Register { stream, device, .. },
                 Then::Attach(link, turn, position),
                 Ok(Outcome::Registered {
                     stream: state,
@@ -146,6 +156,20 @@ impl Server {
                 let answer = self.attached(stream, &device, start);
                 self.posts(stage, link, turn, answer);
             }
+            (
+                _,
+                Then::Registered(stream, device),
+                Ok(Outcome::Registered {
+                    stream: state,
+                    device: known,
+                }),
+            ) => {
+                stage.oracle.stands(number(&stream), state.epoch.0);
+                let (epoch, since) = (state.epoch.0, known.since.0);
+                stage
+                    .oracle
+                    .registered(device_number(&device), epoch, since);
+            }
             (_, Then::Acked(_), Ok(Outcome::Done)) => {}
             (write, _, outcome) => {
                 let what = format!("the store answers {outcome:?} to {write:?}");
@@ -154,15 +178,50 @@ impl Server {
         }
     }
 
-    fn fails(&mut self, stage: &mut Stage, then: Then, error: &StoreError) {
+    fn fails(&mut self, stage: &mut Stage, write: &Write, then: Then, error: &StoreError) {
         match then {
             Then::Acked(acked) if !stage.is(Mutant::AcksForgotten) => self.acks.put_back(acked),
             Then::Acked(_) => {}
             Then::Answer(n) => self.answers(stage, n, false),
-            Then::Attach(link, turn, _) => {
+            Then::Registered(stream, device) => self.unregistered.push((stream, device)),
+            Then::Attach(link, turn, position) => {
                 stage.tell(|| format!("server: {link} cannot be registered: {error}"));
-                self.posts(stage, link, turn, Answer::Failed);
+                let answer = self.without_registration(stage, write, position, error);
+                if !matches!(answer, Answer::Failed) {
+                    stage.count("logins without a registration");
+                }
+                self.posts(stage, link, turn, answer);
             }
+        }
+    }
+
+    /// What a new device is told that the store cannot register now.
+    fn without_registration(
+        &mut self,
+        stage: &mut Stage,
+        write: &Write,
+        position: Option<Position>,
+        error: &StoreError,
+    ) -> Answer {
+        let (Some(store), Write::Register { stream, device, .. }) = (&self.store, write) else {
+            return Answer::Failed;
+        };
+        if !error.is_of_the_disk() {
+            return Answer::Failed;
+        }
+        match look_up_unregistered(store, stream, position.as_ref()) {
+            Ok(start) => {
+                let (epoch, at) = (start.cursor.epoch().0, start.cursor.sent().0);
+                stage
+                    .oracle
+                    .begins_unregistered(device_number(device), epoch, at);
+                let device: Arc<str> = (&**device).into();
+                if !stage.is(Mutant::RegistrationForgotten) {
+                    self.unregistered.push(((&**stream).into(), device.clone()));
+                }
+                self.attached(stream, &device, start)
+            }
+            Err(_) => Answer::Failed,
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const EPOCH: Epoch = Epoch(7);
 
 fn cursor(at: u32, head: u32) -> Cursor {
-    Cursor::new(EPOCH, Offset(at), 0, Offset(head))
+    Cursor::new(EPOCH, Offset(at), Offset(at), 0, Offset(head))
 }
 
 /// A page of everything from behind `after` up to `through`, each message of ten bytes.
@@ -112,7 +112,13 @@ fn nobody_acknowledges_what_was_not_sent() {
 
 #[test]
 fn what_a_device_holds_unhandled_counts_as_under_way() {
-    let mut cursor = Cursor::new(EPOCH, Offset(300), WINDOW_MESSAGES, Offset(400));
+    let mut cursor = Cursor::new(
+        EPOCH,
+        Offset(300),
+        Offset(300 - WINDOW_MESSAGES),
+        WINDOW_MESSAGES,
+        Offset(400),
+    );
     assert_eq!(cursor.next_read(), None);
     assert_eq!(cursor.ack(Offset(300)), Some(Offset(300)));
     assert!(cursor.next_read().is_some());
@@ -157,7 +163,7 @@ proptest! {
     #[test]
     fn every_message_comes_once_and_in_order(begin in 0u32..40, held in 0u32..40, steps in steps()) {
         let mut head = begin + held;
-        let mut cursor = Cursor::new(EPOCH, Offset(begin), 0, Offset(head));
+        let mut cursor = Cursor::new(EPOCH, Offset(begin), Offset(begin), 0, Offset(head));
         let mut device = begin;
         let mut acked = begin;
         let mut asked: Option<(Offset, PageLimits)> = None;

@@ -1,7 +1,7 @@
 //! Stories of the desk on a store that says it has failed when it has not, or takes only some of what is written.
 
 use super::*;
-use crate::delivery::NoHooks;
+use crate::delivery::{Answer, NoHooks};
 use crate::hub::ConnectionRef;
 use crate::net::{Command, Mailbox};
 use crate::store::{
@@ -17,6 +17,7 @@ struct Late {
     inner: EmbeddedStore,
     lies: AtomicBool,
     keeps_deadlines: AtomicBool,
+    is_full: AtomicBool,
     /// Commits that tried to let go of a deadline.
     fired: AtomicU32,
 }
@@ -33,6 +34,7 @@ impl Late {
             inner: EmbeddedStore::in_memory(options).unwrap(),
             lies: AtomicBool::new(false),
             keeps_deadlines: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             fired: AtomicU32::new(0),
         }
     }
@@ -49,6 +51,9 @@ type Committed = Result<Vec<Result<Outcome, WriteError>>, StoreError>;
 
 impl Store for Late {
     fn commit(&self, now_ms: u64, batch: &[Write]) -> Committed {
+        if self.is_full.load(Relaxed) {
+            return Err(StoreError::Full);
+        }
         let is_fired =
             |write: &Write| matches!(write, Write::Fired { push, .. } if !push.is_empty());
         if batch.iter().any(is_fired) {
@@ -219,4 +224,78 @@ async fn a_push_whose_acknowledgements_find_no_room_to_wait_is_refused_and_not_s
     };
     let refused = delivery.push(many).await;
     assert!(matches!(refused, Err(PushError::TooManyAwaited)));
+}
+
+/// What a device is told at its attaching, from the shard's mailbox.
+async fn attached(hub: &Hub, delivery: &Delivery, subject: &Subject, ask: Ask) -> (u64, Offset) {
+    delivery.ask(subject.clone(), ask);
+    loop {
+        for command in hub.shard(0).take() {
+            if let Command::Ready(ready) = command {
+                let Answer::Attached(start, _) = ready.answer else {
+                    panic!("{:?}", ready.answer)
+                };
+                return (start.cursor.epoch().0, start.cursor.sent());
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_device_is_logged_in_on_a_full_disk_and_registered_once_there_is_room() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    let delivery = Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks)).unwrap();
+    let user = User::parse("user:6").unwrap();
+    delivery.push(draft(&user)).await.unwrap();
+    store.is_full.store(true, Relaxed);
+    let subject = |name: &str, device: &str| Subject {
+        at: ConnectionRef::new(0, 1, 1),
+        turn: 0,
+        stream: User::parse(name).unwrap(),
+        device: device.into(),
+    };
+    let phone = subject("user:6", "phone");
+    let at = attached(&hub, &delivery, &phone, Ask::Attach(None)).await;
+    assert_eq!(at, (1, Offset(1)), "at the end of its stream");
+    let stranger = subject("user:7", "tablet");
+    let at = attached(&hub, &delivery, &stranger, Ask::Attach(None)).await;
+    assert_eq!(at, (0, Offset(0)), "there is no stream to stand in");
+    store.is_full.store(false, Relaxed);
+    while store.device("user:6", "phone").unwrap().is_none()
+        || store.device("user:7", "tablet").unwrap().is_none()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// Where a connection stands says nothing of what its device has handled.
+#[tokio::test]
+async fn a_stream_that_begins_anew_acknowledges_nothing() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    let delivery = Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks)).unwrap();
+    let user = User::parse("user:6").unwrap();
+    let subject = Subject {
+        at: ConnectionRef::new(0, 1, 1),
+        turn: 0,
+        stream: user.clone(),
+        device: "phone".into(),
+    };
+    attached(&hub, &delivery, &subject, Ask::Attach(None)).await;
+    delivery.push(draft(&user)).await.unwrap();
+    let position = heartline_protocol::Position {
+        epoch: 1,
+        received: 1,
+        handled: 1,
+    };
+    let acked = async || {
+        delivery.write_acks().await;
+        store.device("user:6", "phone").unwrap().unwrap().acked
+    };
+    attached(&hub, &delivery, &subject, Ask::AttachAnew(position)).await;
+    assert_eq!(acked().await, Offset(0));
+    attached(&hub, &delivery, &subject, Ask::Attach(Some(position))).await;
+    assert_eq!(acked().await, Offset(1));
 }

@@ -60,7 +60,15 @@ fn register(
     now_ms: u64,
 ) -> (StreamState, DeviceState) {
     let (stream, device) = (stream.into(), device.into());
-    match write(store, now_ms, Write::Register { stream, device }) {
+    match write(
+        store,
+        now_ms,
+        Write::Register {
+            stream,
+            device,
+            keep: Vec::new(),
+        },
+    ) {
         Ok(Outcome::Registered { stream, device }) => (stream, device),
         other => panic!("{other:?}"),
     }
@@ -287,6 +295,7 @@ fn the_oldest_device_makes_room_at_the_bound() {
         .map(|n| Write::Register {
             stream: "user:1".into(),
             device: n.to_string().into(),
+            keep: Vec::new(),
         })
         .collect();
     store.commit(5, &batch).unwrap();
@@ -298,6 +307,42 @@ fn the_oldest_device_makes_room_at_the_bound() {
     );
     assert!(store.device("user:1", "0").unwrap().is_some());
     assert!(store.device("user:1", "1").unwrap().is_none());
+}
+
+#[test]
+fn a_device_that_is_to_be_kept_makes_no_room_unless_all_are() {
+    let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
+    let names: Vec<Box<str>> = (0..Retention::MAX_DEVICES)
+        .map(|n| n.to_string().into())
+        .collect();
+    let register = |now_ms, device: &str, keep: &[Box<str>]| {
+        let (stream, device) = ("user:1".into(), device.into());
+        let keep = keep.to_vec();
+        let done = write(
+            &store,
+            now_ms,
+            Write::Register {
+                stream,
+                device,
+                keep,
+            },
+        );
+        assert!(matches!(done, Ok(Outcome::Registered { .. })), "{done:?}");
+    };
+    for (now_ms, name) in names.iter().enumerate() {
+        register(now_ms as u64, name, &[]);
+    }
+    register(5_000, "new", &names[..2]);
+    let is_known = |name: &str| store.device("user:1", name).unwrap().is_some();
+    assert_eq!(
+        ["0", "1", "2", "3"].map(is_known),
+        [true, true, false, true]
+    );
+    let all: Vec<Box<str>> = names.iter().cloned().chain(["new".into()]).collect();
+    register(5_001, "newer", &all);
+    assert!(!is_known("0") && is_known("newer"));
+    let count = store.devices("user:1", 5_000).unwrap().len();
+    assert_eq!(count, Retention::MAX_DEVICES);
 }
 
 #[test]
@@ -444,6 +489,7 @@ fn many_devices_are_looked_at_in_several_turns() {
         let devices = (0..10).map(|n| Write::Register {
             stream: format!("user:{stream}").into(),
             device: n.to_string().into(),
+            keep: Vec::new(),
         });
         store.commit(5, &devices.collect::<Vec<_>>()).unwrap();
     }

@@ -6,14 +6,20 @@ use super::{Result, Tables};
 use redb::ReadableTable;
 
 impl Tables<'_> {
-    pub(super) fn register(&mut self, now_ms: u64, stream: &str, device: &str) -> Result<Outcome> {
+    pub(super) fn register(
+        &mut self,
+        now_ms: u64,
+        stream: &str,
+        device: &str,
+        keep: &[Box<str>],
+    ) -> Result<Outcome> {
         let row = self.stream_or_new(stream)?;
         let key = (row.id, device);
         let former = self.devices.get(key)?.map(|found| found.value());
         let state = match former {
             Some(former) => device_state(key, former)?,
             None => {
-                self.make_room_for_device(row.id)?;
+                self.make_room_for_device(row.id, keep)?;
                 DeviceState {
                     since: row.state.head,
                     acked: row.state.head,
@@ -32,12 +38,17 @@ impl Tables<'_> {
         })
     }
 
-    /// At the bound, the device goes that was not heard of for longest.
-    fn make_room_for_device(&mut self, id: u64) -> Result<()> {
+    /// At the bound, the device goes that was not heard of for longest and is not to be kept; where all are, any may go.
+    fn make_room_for_device(&mut self, id: u64, keep: &[Box<str>]) -> Result<()> {
         let devices = self.devices_of(id)?;
-        if devices.len() >= Retention::MAX_DEVICES
-            && let Some((oldest, _)) = devices.into_iter().min_by_key(|(_, seen_ms)| *seen_ms)
-        {
+        if devices.len() < Retention::MAX_DEVICES {
+            return Ok(());
+        }
+        let is_kept = |name: &str| keep.iter().any(|kept| **kept == *name);
+        let oldest = devices
+            .into_iter()
+            .min_by_key(|(name, seen_ms)| (is_kept(name), *seen_ms));
+        if let Some((oldest, _)) = oldest {
             self.devices.remove((id, &oldest[..]))?;
         }
         Ok(())

@@ -74,6 +74,7 @@ impl Model {
                 let write = Write::Register {
                     stream: name(stream),
                     device: device(of_device),
+                    keep: Vec::new(),
                 };
                 (write, Wanted::Registered(held.head, *state))
             }
