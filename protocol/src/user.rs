@@ -33,7 +33,7 @@ impl User {
     /// ```
     ///
     /// # Errors
-    /// [`UserError`] names the part that is missing or too long.
+    /// [`UserError`] names the part that is missing, too long or could not be addressed.
     pub fn parse(text: &str) -> Result<Self, UserError> {
         let (role, id) = Self::lengths(text)?;
         Ok(Self {
@@ -63,8 +63,26 @@ impl User {
             (1.., 0) => Err(UserError::IdEmpty),
             (r, _) if r > Self::ROLE_BYTES => Err(UserError::RoleTooLong),
             (_, i) if i > Self::ID_BYTES => Err(UserError::IdTooLong),
-            (role, id) => Ok((role as u16, id as u16)),
+            (role, id) => match Self::unaddressable(text) {
+                Some(error) => Err(error),
+                None => Ok((role as u16, id as u16)),
+            },
         }
+    }
+
+    /// Why no push could name this user: a list of recipients is split at its commas, and each is
+    /// trimmed. Nor may a name hold control characters, since it is a key in Redis and a word in logs.
+    fn unaddressable(text: &str) -> Option<UserError> {
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'+' | b'-'..=b'~');
+        if !text.bytes().all(is_plain) {
+            if text.contains(',') {
+                return Some(UserError::Comma);
+            }
+            if text.contains(char::is_control) {
+                return Some(UserError::ControlCharacter);
+            }
+        }
+        (text.trim().len() < text.len()).then_some(UserError::SpaceAround)
     }
 
     /// The role.
@@ -162,6 +180,12 @@ pub enum UserError {
     RoleTooLong,
     /// The id is over [`User::ID_BYTES`].
     IdTooLong,
+    /// A comma, at which a list of recipients would be split.
+    Comma,
+    /// A control character.
+    ControlCharacter,
+    /// White space at the beginning or the end, which a list of recipients is trimmed of.
+    SpaceAround,
 }
 
 impl fmt::Display for UserError {
@@ -172,6 +196,9 @@ impl fmt::Display for UserError {
             Self::IdEmpty => "the id is empty",
             Self::RoleTooLong => "the role is too long",
             Self::IdTooLong => "the id is too long",
+            Self::Comma => "a user cannot hold a comma: it separates recipients",
+            Self::ControlCharacter => "a user cannot hold control characters",
+            Self::SpaceAround => "a user cannot begin or end with white space",
         })
     }
 }

@@ -96,6 +96,21 @@ fn read_everything(bytes: &[u8]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// Who can log in can be named by a push, and the other way round. The prefix `online:` is the
+    /// classic one of a recipient, and no role.
+    #[test]
+    fn whoever_can_log_in_can_be_named(
+        text in "(user|用户|[a-z ,\\x00]{0,3}):?[0-9a-f:六 ,\t\r\n\x00\u{85}\u{3000}\u{feff}]{0,5}"
+    ) {
+        let names: Vec<String> =
+            recipients([text.as_str()]).users.iter().map(|user| user.to_string()).collect();
+        match User::parse(&text) {
+            Ok(user) => prop_assert_eq!(names, [user.to_string()]),
+            // Perhaps some users, but never this text.
+            Err(_) => prop_assert!(!names.contains(&text)),
+        }
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         read_everything(&bytes);

@@ -280,6 +280,9 @@ fn user_error(error: UserError) -> &'static str {
         UserError::IdEmpty => "id-empty",
         UserError::RoleTooLong => "role-too-long",
         UserError::IdTooLong => "id-too-long",
+        UserError::Comma => "comma",
+        UserError::ControlCharacter => "control-character",
+        UserError::SpaceAround => "space-around",
     }
 }
 

@@ -211,9 +211,28 @@ fn token_prints_the_token() {
         stderr.starts_with("no key is configured for the role user; give --role-key user=KEY"),
         "{stderr}"
     );
-    let (code, _, stderr) = run(&["token", "--role-key", "user=K", "six"]);
-    assert_eq!(code, 2);
-    assert!(stderr.contains("write ROLE:ID"), "{stderr}");
+    for (user, sentence) in [
+        (
+            "six",
+            "\"six\" is no user: a user is written ROLE:ID; write ROLE:ID",
+        ),
+        (
+            "user:6 ",
+            "\"user:6 \" is no user: a user cannot begin or end with white space",
+        ),
+        (
+            "user:a,b",
+            "a user cannot hold a comma: it separates recipients",
+        ),
+        (
+            "user:\u{1b}[31m",
+            "\"user:\\u{1b}[31m\" is no user: a user cannot hold control",
+        ),
+    ] {
+        let (code, stdout, stderr) = run(&["token", "--role-key", "user=K", user]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.contains(sentence), "{stderr}");
+    }
 }
 
 #[test]

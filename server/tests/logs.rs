@@ -78,6 +78,26 @@ fn a_refused_login_names_the_user_and_why_and_the_next_ones_are_counted() {
 }
 
 #[test]
+fn a_login_as_whom_no_push_could_name_is_refused_and_the_log_says_why() {
+    for (id, reason) in [
+        ("6 ", "a user cannot begin or end with white space"),
+        ("a,b", "a user cannot hold a comma: it separates recipients"),
+    ] {
+        let server = Serving::classic(&["--log-format", "json"]);
+        let mut socket = WebSocket::open(server.address);
+        let token = classic_token(id, "K");
+        refused(
+            &mut socket,
+            &format!(r#"{{"u":"user:{id}","token":"{token}"}}"#),
+        );
+        let line = &wait(&server, "login_refused", 1)[0];
+        assert_eq!(line["user"], format!("user:{id}"), "{line}");
+        let told = line["reason"].as_str().unwrap();
+        assert_eq!(told, format!("`u` is not a user, ROLE:ID: {reason}"));
+    }
+}
+
+#[test]
 fn what_a_stranger_writes_is_escaped_and_cut() {
     let server = Serving::classic(&["--log-addresses"]);
     let mut socket = WebSocket::open(server.address);

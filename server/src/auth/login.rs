@@ -156,6 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn a_user_whom_no_push_could_name_is_refused_with_the_right_token_too() {
+        for (id, refusal) in [
+            ("6 ", UserError::SpaceAround),
+            ("a,b", UserError::Comma),
+            ("6\\u0000", UserError::ControlCharacter),
+        ] {
+            let token = classic_token(&id.replace("\\u0000", "\0"), "K");
+            assert_eq!(
+                login(&format!(r#"{{"u":"user:{id}","token":"{token}"}}"#)),
+                Err(LoginRefusal::UserMalformed(refusal)),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
     fn every_malformed_login_has_its_reason() {
         assert_eq!(
             classic_login(&roles(), None).unwrap_err(),
