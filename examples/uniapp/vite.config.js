@@ -1,20 +1,10 @@
 const { defineConfig } = require('vite')
 const uni = require('@dcloudio/vite-plugin-uni').default
-
-// On H5 the JavaScript twin of the wasm is a chunk of its own, fetched only where it is needed. uni-app names the
-// chunks of packages `..-node_modules-…`, and rollup then takes that name for a path and writes an import that no
-// browser resolves. So the dots go.
-const namePackageChunks = {
-  name: 'name-package-chunks',
-  outputOptions(options) {
-    const named = options.chunkFileNames
-    if (typeof named !== 'function') return options
-    return { ...options, chunkFileNames: (chunk) => named(chunk).replace('..-node_modules-', 'node_modules-') }
-  },
-}
+// On H5 the JavaScript build of the core is a chunk of its own, which uni-app would give a name that no browser finds.
+const { heartline } = require('heartline/vite')
 
 module.exports = defineConfig({
-  plugins: [uni(), namePackageChunks],
+  plugins: [uni(), heartline()],
   // Only for `"heartline": "file:../../js-shim"`, which npm installs as a symbolic link: without this, vite would
   // follow the link out of this project and look for `vue` beside the link's target.
   resolve: { preserveSymlinks: true },

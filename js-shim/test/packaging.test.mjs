@@ -88,11 +88,48 @@ test('vite drops what is not used: sideEffects is truly false', async () => {
   assert.ok(part.length < 12000, `${part.length} bytes for one small host`)
 })
 
+/** The chunks of an app whose build names those of packages as uni-app does. */
+async function chunksNamedByUniApp(plugins) {
+  const result = await build({
+    root: project,
+    configFile: false,
+    logLevel: 'error',
+    plugins,
+    build: {
+      write: false,
+      minify: false,
+      rollupOptions: {
+        input: join(project, 'vite/whole.js'),
+        preserveEntrySignatures: 'strict',
+        external: ['vue'],
+        output: { chunkFileNames: () => 'assets/..-node_modules-heartline-dist-esm-[name].[hash].js', entryFileNames: 'assets/[name].js' },
+      },
+    },
+  })
+  const { output } = [].concat(result)[0]
+  const names = output.map((chunk) => chunk.fileName.replace('assets/', ''))
+  const code = output.map((chunk) => chunk.code || '').join('\n')
+  const imports = [...code.matchAll(/import\("([^"]*wasm2js[^"]*)"\)/g)].map((found) => found[1])
+  return { names, imports }
+}
+
+test('heartline/vite: the chunk of the JavaScript build has a name that browsers resolve, also where uni-app names it', async () => {
+  const plugins = { esm: (await import(join(project, 'node_modules/heartline/dist/esm/vite.js'))).default, cjs: createRequire(join(project, 'main.js'))('heartline/vite').heartline }
+  for (const plugin of Object.values(plugins)) {
+    const { names, imports } = await chunksNamedByUniApp([plugin()])
+    assert.equal(imports.length, 1)
+    assert.match(imports[0], /^\.\/node_modules-heartline/)
+    assert.ok(names.includes(imports[0].slice(2)), `${imports[0]} is none of ${names}`)
+  }
+  // What it mends: without it the browser takes the name for a package's.
+  assert.match((await chunksNamedByUniApp([])).imports[0], /^\.\.-node_modules/)
+})
+
 for (const [name, fields] of [['module', ['module', 'main']], ['main', ['main']]]) {
   test(`webpack 4 finds every entry point through "${name}", without exports`, () => {
     const { create } = require('enhanced-resolve')
     const resolve = create.sync({ mainFields: fields, extensions: ['.js', '.json'] })
-    for (const entry of ['', '/compat', '/vue', '/testing']) {
+    for (const entry of ['', '/compat', '/vue', '/testing', '/vite']) {
       const file = resolve({}, project, `heartline${entry}`)
       const folder = name === 'module' ? 'esm' : 'cjs'
       assert.ok(file.endsWith(`dist/${folder}/${entry ? entry.slice(1) : 'index'}.js`), file)
@@ -104,7 +141,7 @@ test('our own declarations have no errors, and need neither the DOM nor Node', (
   const folder = join(project, 'types-own')
   mkdirSync(folder)
   const installed = join(project, 'node_modules/heartline/dist')
-  const files = ['esm', 'cjs'].flatMap((format) => ['index', 'compat', 'testing'].map((entry) => `${installed}/${format}/${entry}.d.ts`))
+  const files = ['esm', 'cjs'].flatMap((format) => ['index', 'compat', 'testing', 'vite'].map((entry) => `${installed}/${format}/${entry}.d.ts`))
   const compilerOptions = { strict: true, noEmit: true, target: 'ES2015', lib: ['ES2015'], types: [], skipLibCheck: false, module: 'Node16' }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   typeCheck(folder)

@@ -15,7 +15,7 @@ const shipped = ['esm', 'cjs'].flatMap((format) =>
 )
 
 test('every entry point is built in both formats', () => {
-  for (const entry of ['index.js', 'compat.js', 'vue.js', 'testing.js']) {
+  for (const entry of ['index.js', 'compat.js', 'vue.js', 'testing.js', 'vite.js']) {
     assert.equal(shipped.filter(({ file }) => file === entry).length, 2, entry)
   }
 })
@@ -45,7 +45,7 @@ test('importing touches no platform object, starts no timer and changes no globa
       globalThis[name] = (...args) => (touched.push(name), real(...args))
     }
     const before = Object.getOwnPropertyNames(globalThis).join()
-    for (const entry of ['index', 'compat', 'testing']) await import(${JSON.stringify(pathToFileURL(join(root, 'dist/esm')).href)} + '/' + entry + '.js')
+    for (const entry of ['index', 'compat', 'testing', 'vite']) await import(${JSON.stringify(pathToFileURL(join(root, 'dist/esm')).href)} + '/' + entry + '.js')
     if (Object.getOwnPropertyNames(globalThis).join() !== before) touched.push('a new global')
     console.log(JSON.stringify(touched))`
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
