@@ -3,12 +3,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::relay::Relay;
-use crate::run::{program, root, run, say, target_dir};
+use crate::run::{leashed, program, root, run, say, target_dir};
 use crate::{needs, npm, test};
 
 /// Where to serve.
@@ -66,7 +66,7 @@ pub fn run_demo(args: &DemoArgs) -> Result<()> {
 fn invitation(server: SocketAddr, page: SocketAddr, push_key: &str) -> String {
     format!(
         "
-  Open   http://{page}/?server=ws://{server}&api=http://{page}
+  Open   http://{page}/
   Log in as user 6 (any id works here), then, from another terminal:
 
     KEY='Authorization: Bearer {push_key}'
@@ -91,7 +91,8 @@ fn check(server: SocketAddr, page: SocketAddr, push_key: &str) -> Result<()> {
         }
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     };
-    let html = get(format!("http://{page}/"), &[])?;
+    // As it is opened: without the addresses, which the backend adds.
+    let html = get(format!("http://{page}/"), &["--location"])?;
     let token = get(format!("http://{page}/api/token?u=user:6"), &[])?;
     let bearer = format!("Authorization: Bearer {push_key}");
     let form = [
@@ -141,6 +142,8 @@ struct Keys {
 
 struct Server {
     process: Child,
+    /// Ends the server when this process is killed, and nothing of it runs any more.
+    _leash: Option<ChildStdin>,
     address: SocketAddr,
 }
 
@@ -152,7 +155,7 @@ impl Server {
             // A port of no number has nothing to come back to.
             let _ = std::fs::remove_dir_all(&store);
         }
-        let mut process = Command::new(binary)
+        let mut process = leashed(binary)
             .args([
                 "serve",
                 "--listen",
@@ -165,6 +168,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;
+        let leash = process.stdin.take();
         let mut lines =
             BufReader::new(process.stdout.take().context("the server has no output")?).lines();
         let ready = lines
@@ -182,7 +186,11 @@ impl Server {
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|address| address.parse().ok())
             .with_context(|| format!("no address in the server's first line: {ready}"))?;
-        Ok(Self { process, address })
+        Ok(Self {
+            process,
+            _leash: leash,
+            address,
+        })
     }
 }
 

@@ -52,6 +52,14 @@ const CHROMIUM: Package = Package {
     why: "the h5 page is driven in a real browser",
 };
 
+/// Without one the pictures that the tests keep show boxes instead of Chinese.
+const CHINESE_FONT: Package = Package {
+    program: "sh",
+    probe: &["-c", "fc-list :lang=zh | grep -q ."],
+    packages: &["fontconfig", "fonts-wqy-zenhei"],
+    why: "the pages that are pictured are Chinese",
+};
+
 const PYTHON: Package = Package {
     program: "python3",
     // Debian keeps it out of python3 itself.
@@ -64,7 +72,15 @@ const PYTHON: Package = Package {
 pub fn for_tests() -> Result<()> {
     say("tools: looking for what the tests need");
     rust_components(&["rustfmt", "clippy"])?;
-    for package in [&CURL, &REDIS, &PHP, &NGINX, &HAPROXY, &CHROMIUM] {
+    for package in [
+        &CURL,
+        &REDIS,
+        &PHP,
+        &NGINX,
+        &HAPROXY,
+        &CHROMIUM,
+        &CHINESE_FONT,
+    ] {
         system(package)?;
     }
     node()
@@ -130,8 +146,8 @@ fn system(package: &Package) -> Result<()> {
     }
     let names = package.packages.join(" ");
     let remedy = format!(
-        "`{}` is missing ({}); install {names} and run this again",
-        package.program, package.why
+        "a program or file is missing ({}); install {names} and run this again",
+        package.why
     );
     if !answers("apt-get", &["--version"]) {
         bail!("{remedy}");

@@ -1,7 +1,7 @@
 //! The demo's backend: serves the built page, hands out tokens, and relays what the page says to the push
 //! endpoint, as a Laravel application would. For the demo only: anyone may log in as anyone here.
 //!
-//! `GET /…` files · `GET /api/token?u=user:6` · `POST /api/push` the body goes on to the server as it is.
+//! `GET /` leads on to `/?server=…`, so that the page knows where to connect · `GET /…` files · `GET /api/token?u=user:6` · `POST /api/push` the body goes on to the server as it is.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -45,6 +45,14 @@ impl Relay {
         let (status, kind, body) = match (request.method.as_str(), path) {
             ("POST", "/api/push") => self.push(&request)?,
             ("GET", "/api/token") => self.token(query),
+            ("GET" | "HEAD", "/") if query.is_empty() => {
+                let to = format!("/?server=ws://{}", self.server);
+                write!(
+                    &stream,
+                    "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )?;
+                return Ok(());
+            }
             ("GET" | "HEAD", _) => self.file(path),
             _ => (
                 "405 Method Not Allowed",

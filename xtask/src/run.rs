@@ -123,6 +123,23 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// A program that ends with us, however we end: also by SIGKILL, which leaves nobody to end it. Its standard input is
+/// the leash: a pipe that the system closes with us. Keep the child's `stdin` for as long as it shall live; note that
+/// `Child::wait` drops it.
+pub fn leashed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            // The shell becomes the program; what waits for the end of the pipe stands beside it.
+            "exec 3<&0 </dev/null; { cat <&3 >/dev/null; kill $$; } 2>/dev/null & exec \"$@\" 3<&-",
+            "sh",
+        ])
+        .arg(program)
+        .stdin(Stdio::piped());
+    command
+}
+
 /// Whether a program can be called like this and succeeds.
 pub fn answers(name: &str, arguments: &[&str]) -> bool {
     Command::new(name)
@@ -145,6 +162,29 @@ fn show(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leashed_program_ends_with_its_leash() {
+        let mut child = leashed("sleep").arg("60").spawn().unwrap();
+        let leash = child.stdin.take();
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it runs while it is held"
+        );
+        // As the system does when the holder is killed.
+        drop(leash);
+        let began = Instant::now();
+        let status = child.wait().unwrap();
+        assert!(!status.success(), "{status}");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_leashed_program_that_ends_is_seen_to_end() {
+        let mut child = leashed("sh").args(["-c", "exit 7"]).spawn().unwrap();
+        let _leash = child.stdin.take();
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+    }
 
     #[test]
     fn what_does_not_end_is_ended() {

@@ -18,9 +18,9 @@ export class Phones {
     return phones
   }
 
-  /** A new phone on `url`. Whatever its page throws is kept in `phone.problems`. */
-  async open(url) {
-    const context = await this.browser.newContext({ viewport: { width: 390, height: 760 }, deviceScaleFactor: 2, locale: 'zh-CN' })
+  /** A new phone on `url`, or a screen of another size. Whatever its page throws is kept in `phone.problems`. */
+  async open(url, viewport = { width: 390, height: 760 }) {
+    const context = await this.browser.newContext({ viewport, deviceScaleFactor: 2, locale: 'zh-CN' })
     const page = await context.newPage()
     page.setDefaultTimeout(APPEARS_WITHIN_MS)
     const phone = new Phone(page)

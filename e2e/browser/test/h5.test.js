@@ -29,7 +29,8 @@ after(async () => {
 
 /** A phone whose user has logged in through the page, and is online. */
 async function loggedIn(id) {
-  const phone = await phones.open(`${backend.url}/?server=${server.ws}&api=${backend.url}`)
+  // Without `api=`: a page asks the backend that has served it.
+  const phone = await phones.open(`${backend.url}/?server=${server.ws}`)
   await phone.type('user', id)
   await phone.tap('submit')
   await phone.lineSays('已上线')
@@ -115,6 +116,28 @@ test('switching user needs no new page: the former user is heard no more', async
   await server.push('chat1', 'user:42', '给 42')
   await phone.sees('给 42')
   assert.equal(await phone.page.getByText('给 41', { exact: true }).count(), 0)
+})
+
+test('on a desktop the page keeps the width of a phone', async () => {
+  const wide = { width: 1280, height: 800 }
+  const phone = await phones.open(`${backend.url}/?server=${server.ws}`, wide)
+  await phone.picture('10-desktop-login')
+  await phone.type('user', '71')
+  await phone.tap('submit')
+  await phone.lineSays('已上线')
+  await phone.sees('有什么可以帮您？')
+  await phone.picture('11-desktop-list')
+  for (const what of ['[data-testid=line]', '.card', '.uni-tabbar']) {
+    const box = await phone.page.locator(what).filter({ visible: true }).first().boundingBox()
+    assert.ok(box.width <= 520, `${what} is ${box.width} px wide`)
+    const middle = box.x + box.width / 2
+    assert.ok(Math.abs(middle - wide.width / 2) < 20, `${what} stands in the middle: ${middle}`)
+  }
+  await phone.tap('room-1')
+  await phone.at('draft').waitFor()
+  await phone.picture('12-desktop-chat')
+  const foot = await phone.at('draft').boundingBox()
+  assert.ok(foot.x >= (wide.width - 520) / 2 && foot.x + foot.width <= (wide.width + 520) / 2, JSON.stringify(foot))
 })
 
 test('the line runs on WebAssembly', async () => {

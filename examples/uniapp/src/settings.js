@@ -1,10 +1,15 @@
 // Where the server and the application's backend are. Decided at run time, so that one build serves every
-// environment: on H5 from the query (?server=ws://…&api=http://…), elsewhere from storage, else the demo's ports.
+// environment: on H5 from the query (?server=ws://…&api=http://…), elsewhere from storage, else the demo's ports. A page
+// that a backend has served asks that backend.
 
-const DEFAULTS = { server: 'ws://127.0.0.1:8080', api: 'http://127.0.0.1:5180' }
+let api = 'http://127.0.0.1:5180'
+// #ifdef H5
+api = location.origin
+// #endif
+const DEFAULTS = { server: 'ws://127.0.0.1:8080', api }
 const STORAGE_KEY = 'heartline-demo-settings'
 
-/** `{ server, api }`: what the query says, else what was saved, else the ports of `cargo xtask demo`. */
+/** `{ server, api }`: what the query says, else what was saved, else where this page comes from. */
 export function loadSettings() {
   return { ...DEFAULTS, ...(uni.getStorageSync(STORAGE_KEY) || {}), ...fromQuery() }
 }
