@@ -68,17 +68,17 @@ impl LineLimit {
         self.admit_at(clock_ms())
     }
 
-    /// The number of those that were suppressed and that no later line has told, once the second is
-    /// over; `at_once`: also before. For who looks once a second, so that the last ones of a burst
-    /// are told too.
-    pub fn untold(&self, at_once: bool) -> Option<u64> {
+    /// The number of suppressed lines that no later line has reported, once the interval is over;
+    /// with `at_once`, also before. To be polled once a second, so that the last lines of a burst
+    /// are reported too.
+    pub fn unreported(&self, at_once: bool) -> Option<u64> {
         if self.suppressed.load(Relaxed) == 0 {
             return None;
         }
-        self.untold_at(clock_ms(), at_once)
+        self.unreported_at(clock_ms(), at_once)
     }
 
-    fn untold_at(&self, now_ms: u64, at_once: bool) -> Option<u64> {
+    fn unreported_at(&self, now_ms: u64, at_once: bool) -> Option<u64> {
         if !at_once && now_ms + 1 < self.last.load(Relaxed) + Self::INTERVAL_MS {
             return None;
         }
@@ -146,7 +146,7 @@ impl LineBudget {
     }
 
     /// The number of those that were suppressed since this was last asked, if there are any.
-    pub fn untold(&self) -> Option<u64> {
+    pub fn unreported(&self) -> Option<u64> {
         match self.suppressed.load(Relaxed) {
             0 => None,
             _ => Some(self.suppressed.swap(0, Relaxed)),
@@ -204,16 +204,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_ones_of_a_burst_are_told_when_the_second_is_over() {
+    fn the_last_ones_of_a_burst_are_reported_when_the_second_is_over() {
         let limit = LineLimit::new();
         assert_eq!(limit.admit_at(0), Some(0));
-        assert_eq!(limit.untold_at(999, false), None);
+        assert_eq!(limit.unreported_at(999, false), None);
         assert_eq!((limit.admit_at(500), limit.admit_at(600)), (None, None));
-        assert_eq!(limit.untold_at(999, false), None);
-        assert_eq!(limit.untold_at(1_000, false), Some(2));
+        assert_eq!(limit.unreported_at(999, false), None);
+        assert_eq!(limit.unreported_at(1_000, false), Some(2));
         assert_eq!(limit.admit_at(1_500), None, "that was a line too");
-        assert_eq!(limit.untold_at(1_600, true), Some(1), "at the end");
-        assert_eq!(limit.untold(true), None);
+        assert_eq!(limit.unreported_at(1_600, true), Some(1), "at the end");
+        assert_eq!(limit.unreported(true), None);
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let budget = LineBudget::new(2);
         let admitted = [0, 1, 2, 999, 1_000, 1_001, 1_002].map(|now| budget.admit_at(now));
         assert_eq!(admitted, [true, true, false, false, true, true, false]);
-        assert_eq!((budget.untold(), budget.untold()), (Some(3), None));
+        assert_eq!((budget.unreported(), budget.unreported()), (Some(3), None));
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Metrics {
     /// and `at_once` at the end.
     pub(crate) fn log_suppressed(&self, at_once: bool) {
         for (what, event, _) in H::TABLE {
-            if let Some(suppressed) = self.lines[what as usize].untold(at_once) {
+            if let Some(suppressed) = self.lines[what as usize].unreported(at_once) {
                 let total = self.total(what);
                 tracing::warn!(
                     event,

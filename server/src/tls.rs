@@ -9,7 +9,7 @@ mod der;
 mod key;
 mod pem;
 
-pub(crate) use certificate::Facts;
+pub(crate) use certificate::CertificateInfo;
 pub(crate) use pem::{Pem, PemError};
 
 use crate::config::shown_path;
@@ -104,7 +104,7 @@ impl TlsFiles {
         let pem = Pem::read(&self.cert).ok()?;
         let (_, first) =
             (pem.sections.iter()).find(|(kind, _)| *kind == SectionKind::Certificate)?;
-        let warning = Facts::of(first)?.warning(jiff::Timestamp::now())?;
+        let warning = CertificateInfo::of(first)?.warning(jiff::Timestamp::now())?;
         Some(format!(
             "the certificate {}: {warning}",
             shown_path(&self.cert)
@@ -158,7 +158,7 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let signing = signing_key(&ring, key).map_err(wrong(TlsFile::Key))?;
     let pair = CertifiedKey::new(chain, signing);
-    hold_together(&pair).map_err(|(about, fault)| wrong(about)(fault))?;
+    check_pair(&pair).map_err(|(about, fault)| wrong(about)(fault))?;
     let builder = ServerConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
     let builder = builder.map_err(|_| {
         let fault = Fault::new("TLS cannot be set up", "report this: the provider is fixed");
@@ -177,7 +177,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     if !chain.is_empty() {
         return Ok(chain);
     }
-    let (instead, remedy) = match pem.others.first() {
+    let (instead, remedy) = match pem.unsupported_labels.first() {
         _ if pem.has_key() => (
             ", but a private key",
             "exchange the two files if they are swapped",
@@ -212,7 +212,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     if let Some(key) = sections.find_map(|(kind, der)| PrivateKeyDer::from_pem(kind, der)) {
         return Ok(key);
     }
-    let (trouble, remedy) = match pem.others.first() {
+    let (trouble, remedy) = match pem.unsupported_labels.first() {
         _ if pem.has_encrypted_key => (
             "the key is encrypted with a passphrase, which a server cannot ask anybody for",
             "decrypt it: openssl pkey -in FILE -out NEW",
@@ -244,7 +244,7 @@ fn signing_key(
 }
 
 /// Holds the key against the first certificate.
-fn hold_together(pair: &CertifiedKey) -> Result<(), (TlsFile, Fault)> {
+fn check_pair(pair: &CertifiedKey) -> Result<(), (TlsFile, Fault)> {
     let (about, trouble, remedy) = match pair.keys_match() {
         // Unknown: the library cannot tell, and takes it.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => return Ok(()),

@@ -17,7 +17,7 @@ const SECRET: &str = "Zk3wQ9vLr7TnX2sB8mHcJ5yD";
 
 /// Fails if a part of `secret` is in `output`, in any of the usual forms.
 #[track_caller]
-fn hides(secret: &[u8], output: &str) {
+fn assert_hidden(secret: &[u8], output: &str) {
     let is_there = |part: &[u8]| output.as_bytes().windows(part.len()).any(|at| at == part);
     for part in secret.windows(8) {
         let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -59,9 +59,10 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_hides_finds() {
-    let found =
-        |output: String| std::panic::catch_unwind(|| hides(SECRET.as_bytes(), &output)).is_err();
+fn the_search_finds_each_form() {
+    let found = |output: String| {
+        std::panic::catch_unwind(|| assert_hidden(SECRET.as_bytes(), &output)).is_err()
+    };
     assert!(found(format!("a {SECRET} b")) && found(SECRET[5..15].to_owned()));
     assert!(found(base64(SECRET.as_bytes())) && found(base64(&SECRET.as_bytes()[1..22])));
     assert!(found(format!("{:?}", SECRET.as_bytes())));
@@ -90,7 +91,7 @@ fn refused(
         output.contains(explains),
         "{arguments:?}: no {explains:?} in {output}"
     );
-    hides(SECRET.as_bytes(), &output);
+    assert_hidden(SECRET.as_bytes(), &output);
 }
 
 #[test]
@@ -322,18 +323,18 @@ fn a_damaged_tls_key_is_told_and_never_shown() {
             output.contains("tls.key_file = key.pem (flag --tls-key): "),
             "{output}"
         );
-        hides(text.as_bytes(), &output);
-        hides(&der, &output);
+        assert_hidden(text.as_bytes(), &output);
+        assert_hidden(&der, &output);
         server.signal(Signal::HUP);
         eventually("told", Duration::from_secs(5), failures, |count| {
             *count > at
         });
     }
-    hides(text.as_bytes(), &server.stderr());
-    hides(&der, &server.stderr());
+    assert_hidden(text.as_bytes(), &server.stderr());
+    assert_hidden(&der, &server.stderr());
     let (code, stdout, stderr) = run_in(folder.path(), command("serve"));
     assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
-    hides(text.as_bytes(), &stderr);
+    assert_hidden(text.as_bytes(), &stderr);
 
     std::fs::write(file("key.pem"), &key).expect("written");
     server.signal(Signal::HUP);
@@ -372,7 +373,7 @@ fn a_redis_that_repeats_what_it_was_given_does_not_get_it_into_the_log() {
     let is_told = |text: &String| text.contains("Redis is away");
     eventually("told", Duration::from_secs(10), || server.stderr(), is_told);
     assert!(server.stderr().contains("redis.url"), "{}", server.stderr());
-    hides(SECRET.as_bytes(), &server.stderr());
+    assert_hidden(SECRET.as_bytes(), &server.stderr());
 }
 
 #[test]
@@ -393,7 +394,7 @@ fn settings_that_are_printed_for_debugging_hide_their_secrets() {
         ..Sources::default()
     };
     let loaded = load(&sources).expect("it is right");
-    hides(
+    assert_hidden(
         SECRET.as_bytes(),
         &format!("{sources:?}{loaded:?}{:?}", loaded.settings.config),
     );

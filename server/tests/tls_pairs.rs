@@ -37,16 +37,16 @@ impl Pair {
     }
 
     fn with_key(&self, key: impl AsRef<[u8]>) -> String {
-        told(self.load(&self.cert, key), TlsFile::Key)
+        error_text(self.load(&self.cert, key), TlsFile::Key)
     }
 
     fn with_cert(&self, cert: impl AsRef<[u8]>) -> String {
-        told(self.load(cert, &self.key), TlsFile::Certificate)
+        error_text(self.load(cert, &self.key), TlsFile::Certificate)
     }
 }
 
 #[track_caller]
-fn told(loaded: Result<Tls, TlsError>, about: TlsFile) -> String {
+fn error_text(loaded: Result<Tls, TlsError>, about: TlsFile) -> String {
     let error = loaded.expect_err("it cannot be used");
     assert_eq!(error.about, about, "{error}");
     format!("{}; {}", error.trouble, error.remedy)

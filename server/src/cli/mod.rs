@@ -4,13 +4,13 @@
 
 mod arguments;
 mod check_config;
-mod mistakes;
 mod open_files;
 mod push;
 mod replay;
 mod serve;
 mod tls;
 mod token;
+mod usage_error;
 
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ pub fn run() -> ExitCode {
     let mut command = arguments::command();
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
-        Err(error) => match mistakes::sentence(&error, &command) {
+        Err(error) => match usage_error::sentence(&error, &command) {
             Some(sentence) => {
                 eprintln!("{sentence}");
                 return ExitCode::from(ASKED_WRONGLY);

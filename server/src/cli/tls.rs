@@ -1,8 +1,8 @@
-//! TLS as this command line speaks it to a server: Mozilla's roots, or those of a file. When there
-//! is none, it says why, and what to do.
+//! The TLS client of this command line. It trusts Mozilla's roots, or those of a file; a failed
+//! handshake is explained with its remedy.
 
 use crate::config::shown_path;
-use crate::tls::{Facts, Pem};
+use crate::tls::{CertificateInfo, Pem};
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::SectionKind;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Whom to trust.
+/// The certificates that a connection trusts.
 pub(super) struct Trust {
     config: Arc<ClientConfig>,
     /// The file, and whether an authority is in it.
@@ -56,15 +56,15 @@ impl Trust {
         connected.map_err(|error| {
             let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref());
             match of_tls {
-                Some(error) => self.why_not(error, host),
+                Some(error) => self.explain(error, host),
                 None => format!("no TLS: {}", error.kind()),
             }
         })
     }
 
-    fn why_not(&self, error: &Error, host: &str) -> String {
+    fn explain(&self, error: &Error, host: &str) -> String {
         match error {
-            Error::InvalidCertificate(reason) => self.distrust(reason, host),
+            Error::InvalidCertificate(reason) => self.explain_certificate(reason, host),
             Error::InvalidMessage(_) => "the server does not speak TLS there; begin --url with \
                                          http, or name another port"
                 .into(),
@@ -75,11 +75,11 @@ impl Trust {
         }
     }
 
-    fn distrust(&self, reason: &CertificateError, host: &str) -> String {
+    fn explain_certificate(&self, reason: &CertificateError, host: &str) -> String {
         use CertificateError as E;
         let sentence = match reason {
             // A signature is bad where the authority has the right name and another key.
-            E::UnknownIssuer | E::BadSignature => return self.unknown_issuer(),
+            E::UnknownIssuer | E::BadSignature => return self.explain_issuer(),
             E::NotValidForName | E::NotValidForNameContext { .. } => {
                 return format!(
                     "the server's certificate is not for {host}; \
@@ -101,7 +101,7 @@ impl Trust {
         format!("the server's certificate {sentence}")
     }
 
-    fn unknown_issuer(&self) -> String {
+    fn explain_issuer(&self) -> String {
         let Some((path, has_authority)) = &self.file else {
             return "the server's certificate is signed by no public authority; \
                     name the file of its authority's certificate with --ca-file"
@@ -124,7 +124,7 @@ fn read(path: &Path, roots: &mut RootCertStore) -> Result<bool, String> {
     let mut has_authority = false;
     for (kind, der) in pem.sections {
         if kind == SectionKind::Certificate {
-            has_authority |= Facts::of(&der).is_some_and(|facts| facts.is_authority);
+            has_authority |= CertificateInfo::of(&der).is_some_and(|facts| facts.is_authority);
             roots
                 .add(der.into())
                 .map_err(|_| "a certificate in it is damaged; write it anew")?;

@@ -1,7 +1,7 @@
 //! One live connection: an entry of a shard's slab. Idle, it is this struct and nothing on the heap but its user's
 //! name, which all connections of the user share.
 
-use super::connection_log::Party;
+use super::connection_log::LogContext;
 use super::frame::{self, Decoder, Opcode};
 use super::outbound::{Outbound, Sent};
 use super::reliable::Reliable;
@@ -79,8 +79,8 @@ impl Connection {
     }
 
     /// What log lines name it by.
-    pub fn party<'a>(&'a self, world: &'a World) -> Party<'a> {
-        Party {
+    pub fn log_context<'a>(&'a self, world: &'a World) -> LogContext<'a> {
+        LogContext {
             world,
             number: self.number,
             socket: &self.socket,

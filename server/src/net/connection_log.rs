@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 
 /// One connection, as lines name it.
 #[derive(Clone, Copy)]
-pub(super) struct Party<'a> {
+pub(super) struct LogContext<'a> {
     pub world: &'a World,
     pub number: ConnectionNumber,
     pub socket: &'a TcpStream,
@@ -27,7 +27,7 @@ pub(super) struct Party<'a> {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ended {
+pub(super) enum EndReason {
     /// We closed it.
     ByServer(CloseCode),
     /// The client sent a close frame.
@@ -36,7 +36,7 @@ pub(super) enum Ended {
     Lost,
 }
 
-impl Party<'_> {
+impl LogContext<'_> {
     /// A login was refused.
     pub fn login_refused(self, refusal: LoginRefusal, data: Option<&str>) {
         let metrics = &self.world.metrics;
@@ -85,7 +85,7 @@ impl Party<'_> {
     }
 
     /// The connection has ended after so long.
-    pub fn ended(self, user: Option<&User>, ended: Ended, life_ms: u64) {
+    pub fn ended(self, user: Option<&User>, ended: EndReason, life_ms: u64) {
         if self.world.config.connection_log.connections && ENDS.admit() {
             let address = self.address().map(tracing::field::display);
             let (user, connection) = (user.map(User::as_str), self.number.0);
@@ -102,24 +102,24 @@ impl Party<'_> {
 }
 
 /// For a line about one connection of many: its number, its user, its address.
-pub(super) struct Who<'a>(pub Party<'a>, pub Option<&'a User>);
+pub(super) struct ConnectionLabel<'a>(pub LogContext<'a>, pub Option<&'a User>);
 
-impl fmt::Display for Who<'_> {
+impl fmt::Display for ConnectionLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(party, user) = self;
-        write!(f, "connection {}", party.number.0)?;
+        let Self(context, user) = self;
+        write!(f, "connection {}", context.number.0)?;
         match user {
             Some(user) => write!(f, " of {:?} is closed", user.as_str())?,
             None => f.write_str(", not logged in, is closed")?,
         }
-        match party.address() {
+        match context.address() {
             Some(address) => write!(f, ", from {address}"),
             None => Ok(()),
         }
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ByServer(code) => write!(f, "closed by the server: {} {code:?}", code.code()),
@@ -133,7 +133,7 @@ impl fmt::Display for Ended {
 /// Logs how many of these lines were suppressed; to be called once a second.
 pub(crate) fn log_suppressed() {
     for (event, budget) in [("logged_in", &LOGINS), ("disconnected", &ENDS)] {
-        if let Some(suppressed) = budget.untold() {
+        if let Some(suppressed) = budget.unreported() {
             tracing::warn!(
                 event,
                 suppressed,

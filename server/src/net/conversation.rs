@@ -1,7 +1,7 @@
 //! What one connection's messages of one turn lead to: each is given to the session, its step is carried out at the hub
 //! and in presence, and the answers are gathered, to leave in one write.
 
-use super::connection_log::Party;
+use super::connection_log::LogContext;
 use super::frame::{self, Deflater, Message, Opcode};
 use super::reliable::Reliable;
 use super::shard::World;
@@ -96,7 +96,7 @@ impl Conversation<'_> {
         let step = self.session.receive(frame, |data| {
             let data = data.map(RawValue::get);
             crate::auth::classic_login(roles, data)
-                .inspect_err(|refusal| self.party().login_refused(*refusal, data))
+                .inspect_err(|refusal| self.log_context().login_refused(*refusal, data))
         });
         match step {
             Step::Ignored => self.world.metrics.count(Happening::FrameIgnored),
@@ -134,13 +134,13 @@ impl Conversation<'_> {
                     self.world.presence.login(self.number, &user);
                     self.world.metrics.count(Happening::LoggedIn);
                     let device = extension.as_ref().and_then(|named| named.as_ref().ok());
-                    self.party()
+                    self.log_context()
                         .logged_in(&user, device.map(|named| &*named.device));
                     self.session.logged_in(user.clone());
                     self.accept(uuid, user, extension);
                 }
                 Err(_) => {
-                    self.party().too_many_of_user(user.as_str());
+                    self.log_context().too_many_of_user(user.as_str());
                     self.answer(Reply::login_refused(uuid));
                     return self.end(End::ByUs(CloseCode::TooManyConnections));
                 }
@@ -149,8 +149,8 @@ impl Conversation<'_> {
         ControlFlow::Continue(())
     }
 
-    fn party(&self) -> Party<'_> {
-        Party {
+    fn log_context(&self) -> LogContext<'_> {
+        LogContext {
             world: self.world,
             number: self.number,
             socket: self.socket,

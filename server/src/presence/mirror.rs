@@ -62,7 +62,7 @@ impl Mirror {
             leased_before: false,
             outage: None,
             reported: HashSet::new(),
-            neighbours: HashSet::new(),
+            other_servers: HashSet::new(),
         };
         std::thread::Builder::new()
             .name("heartline-presence".into())
@@ -135,7 +135,7 @@ struct Keeper {
     /// Foreign keys that were logged already.
     reported: HashSet<String>,
     /// Other living servers that were warned of.
-    neighbours: HashSet<u64>,
+    other_servers: HashSet<u64>,
 }
 
 impl Keeper {
@@ -280,10 +280,10 @@ impl Keeper {
                 continue; // where ours has just ended, the next renewal sees to it
             }
             if is_alive {
-                self.warn_of(server);
+                self.warn_of_other_server(server);
                 continue;
             }
-            self.neighbours.remove(&server);
+            self.other_servers.remove(&server);
             let (mut cursor, mut removed) = (0, 0);
             loop {
                 let (next, count, left_alone) =
@@ -324,8 +324,8 @@ impl Keeper {
     }
 
     /// Warns of another living server, once.
-    fn warn_of(&mut self, server: u64) {
-        if self.neighbours.len() < MAX_REPORTED && self.neighbours.insert(server) {
+    fn warn_of_other_server(&mut self, server: u64) {
+        if self.other_servers.len() < MAX_REPORTED && self.other_servers.insert(server) {
             tracing::warn!(
                 redis = %self.address,
                 server = self.lease.server,

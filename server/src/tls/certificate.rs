@@ -1,5 +1,4 @@
-//! What a certificate says of itself (RFC 5280), for warnings and hints: until when it holds, and
-//! whether it may sign others.
+//! The validity and the basic constraints of a certificate (RFC 5280), for warnings and hints.
 
 use super::der::{
     self, BOOLEAN, CONTEXT_0, CONTEXT_3, Elements, GENERALIZED_TIME, OBJECT_ID, OCTET_STRING,
@@ -10,14 +9,14 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 /// The part of a certificate that is of interest here.
-pub(crate) struct Facts {
+pub(crate) struct CertificateInfo {
     not_before: Timestamp,
     not_after: Timestamp,
     /// It may sign other certificates.
     pub is_authority: bool,
 }
 
-impl Facts {
+impl CertificateInfo {
     /// Reads a certificate; `None` where its form is another than expected, which is for others to
     /// judge.
     pub fn of(der: &[u8]) -> Option<Self> {
@@ -99,13 +98,13 @@ mod tests {
     use super::*;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 
-    fn facts(change: impl FnOnce(&mut CertificateParams)) -> Facts {
+    fn facts(change: impl FnOnce(&mut CertificateParams)) -> CertificateInfo {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_before = date_time_ymd(2031, 3, 1);
         params.not_after = date_time_ymd(2055, 3, 1);
         change(&mut params);
         let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-        Facts::of(made.der()).expect("a certificate is understood")
+        CertificateInfo::of(made.der()).expect("a certificate is understood")
     }
 
     fn at(text: &str) -> Timestamp {
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn its_time_is_read_and_its_end_told_before_and_after() {
+    fn warnings_depend_on_the_validity_and_the_time() {
         // 2055 is a GeneralizedTime, 2031 a UTCTime.
         let facts = facts(|_| ());
         let warning = |now| facts.warning(at(now)).unwrap_or_default();
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_sign_is_told_apart() {
+    fn certificate_authorities_are_recognised() {
         assert!(!facts(|_| ()).is_authority);
         assert!(!facts(|params| params.is_ca = IsCa::ExplicitNoCa).is_authority);
         let all = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_nothing() {
         for bytes in [&b""[..], b"\x30", b"\x30\x03\x02\x01\x00", b"nonsense"] {
-            assert!(Facts::of(bytes).is_none(), "{bytes:?}");
+            assert!(CertificateInfo::of(bytes).is_none(), "{bytes:?}");
         }
     }
 }

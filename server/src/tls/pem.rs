@@ -13,7 +13,7 @@ pub(crate) struct Pem {
     /// Every section that is understood, in order.
     pub sections: Vec<(SectionKind, Vec<u8>)>,
     /// Labels of sections that are not, as far as they have a name in [`LABELS`].
-    pub others: Vec<&'static str>,
+    pub unsupported_labels: Vec<&'static str>,
     /// A private key that is encrypted is among them.
     pub has_encrypted_key: bool,
 }
@@ -135,7 +135,7 @@ impl Pem {
                 let known = LABELS
                     .iter()
                     .find(|label| label.as_bytes() == section.label);
-                self.others.extend(known);
+                self.unsupported_labels.extend(known);
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl Pem {
     /// Whether a request for a certificate is in it.
     pub fn has_request(&self) -> bool {
         self.has(|kind| kind == SectionKind::Csr)
-            || self.others.contains(&"NEW CERTIFICATE REQUEST")
+            || self.unsupported_labels.contains(&"NEW CERTIFICATE REQUEST")
     }
 
     /// Whether a private key is in it, encrypted or not.

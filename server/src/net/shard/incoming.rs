@@ -5,7 +5,7 @@ use crate::hub::ConnectionRef;
 use crate::metrics::Happening;
 use crate::net::compression::Codec;
 use crate::net::connection::{Connection, close_echo};
-use crate::net::connection_log::Ended;
+use crate::net::connection_log::EndReason;
 use crate::net::conversation::{Conversation, End};
 use crate::net::mailbox::Newcomer;
 use crate::net::outbound::Sent;
@@ -175,7 +175,7 @@ impl Shard {
         match end {
             None => {}
             Some(End::ByPeer(code)) => {
-                self.close_with(slot, close_echo(code), false, Ended::ByClient(code));
+                self.close_with(slot, close_echo(code), false, EndReason::ByClient(code));
             }
             Some(End::ByUs(code)) => self.close(slot, code),
         }

@@ -4,7 +4,7 @@
 use super::Shard;
 use crate::metrics::Happening;
 use crate::net::connection::Connection;
-use crate::net::connection_log::{Ended, Who};
+use crate::net::connection_log::{ConnectionLabel, EndReason};
 use crate::net::fanout::FanOut;
 use crate::net::frame;
 use crate::net::outbound::Sent;
@@ -41,15 +41,15 @@ impl Shard {
         };
         let is_open = |connection: &&Connection| !connection.is_closing();
         if let Some((what, connection)) = what.zip(self.connections.get(slot).filter(is_open)) {
-            let party = connection.party(&self.world);
-            let who = Who(party, connection.session.user());
+            let context = connection.log_context(&self.world);
+            let who = ConnectionLabel(context, connection.session.user());
             self.world.metrics.note(what, who);
         }
         self.close_with(
             slot,
             frame::close(code, &code.reason(None)),
             code == CloseCode::SlowConsumer,
-            Ended::ByServer(code),
+            EndReason::ByServer(code),
         );
     }
 
@@ -58,7 +58,7 @@ impl Shard {
         slot: usize,
         last: Bytes,
         give_up_queue: bool,
-        ended: Ended,
+        ended: EndReason,
     ) {
         self.forget(slot, ended);
         let linger_ms = if give_up_queue {
@@ -81,7 +81,7 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, slot: usize) {
-        self.forget(slot, Ended::Lost);
+        self.forget(slot, EndReason::Lost);
         if let Some(connection) = self.connections.try_remove(slot) {
             if connection.deflates {
                 self.world.compression.left();
@@ -91,7 +91,7 @@ impl Shard {
     }
 
     /// Hub and presence hear of the end, once: a closing connection is theirs no more.
-    fn forget(&mut self, slot: usize, ended: Ended) {
+    fn forget(&mut self, slot: usize, ended: EndReason) {
         let now_ms = self.now_ms();
         let Some(connection) = self
             .connections
@@ -103,7 +103,7 @@ impl Shard {
         let life_ms = now_ms - connection.session.opened_ms();
         let user = connection.session.end();
         connection
-            .party(&self.world)
+            .log_context(&self.world)
             .ended(user.as_ref(), ended, life_ms);
         if let Some(user) = user {
             let here = connection.at(self.index, slot);
@@ -135,7 +135,7 @@ impl Shard {
     pub(super) fn farewell(&mut self, slot: usize, advice_ms: u64) {
         let reason = CloseCode::Drain.reason(Some(advice_ms.try_into().unwrap_or(u32::MAX)));
         let last = frame::close(CloseCode::Drain, &reason);
-        self.close_with(slot, last, false, Ended::ByServer(CloseCode::Drain));
+        self.close_with(slot, last, false, EndReason::ByServer(CloseCode::Drain));
     }
 
     pub(super) fn drop_all(&mut self) {

@@ -1,6 +1,6 @@
-//! What is said of a command line that is not understood. The parser's own words repeat the
-//! argument, and that may be a key that stands beside its flag: `--push-key ONE TWO`. Names of
-//! flags and commands are shown, other words are not.
+//! Messages about a command line that is not understood. The parser's own message repeats the
+//! argument, which may be a key beside its flag: `--push-key ONE TWO`. Names of flags and commands
+//! are shown, other words are not.
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error};
