@@ -25,6 +25,10 @@ pub struct Session {
 /// by less than what it may say to us.
 pub const MAX_UUID_BYTES: usize = 16 * 1024;
 
+/// Logins for which the whole allowance of frames lasts. A login makes the hub, presence and the store work, and a client needs one for
+/// each connection.
+pub const LOGINS_PER_BURST: u64 = 256;
+
 /// What a frame asks for.
 #[derive(Debug)]
 pub enum Step<'f> {
@@ -117,6 +121,13 @@ impl Session {
         let frames = frames.min(u64::from(limits.frame_burst.max(1)));
         self.rate_us = self.rate_us.max(now_us) + frames * interval_us;
         self.rate_us - now_us <= allowance_us
+    }
+
+    /// Takes a login, refused or not, out of the allowance, beyond the frame that it came in; `false` when the peer logs in more
+    /// often than it may.
+    pub fn may_log_in(&mut self, now_us: u64, limits: &ServerLimits) -> bool {
+        let weight = u64::from(limits.frame_burst) / LOGINS_PER_BURST;
+        self.may_send(now_us, weight.saturating_sub(1), limits)
     }
 
     /// Reads one frame. `authenticate` judges the data of a login.

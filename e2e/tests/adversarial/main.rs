@@ -6,6 +6,7 @@ mod floods;
 mod frozen;
 mod half_open;
 mod mutated;
+mod relogin;
 mod resets;
 mod slow_http;
 mod witness;

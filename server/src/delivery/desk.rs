@@ -1,7 +1,7 @@
 //! The desk: what the rest of the server asks of durable delivery. One for the whole server, shared by all its threads.
 
 use super::acks::Acks;
-use super::reader::{self, Questions, Subject};
+use super::reader::{self, ReadQueue, Subject};
 use super::receipts::{Awaited, Crowded, Waiting};
 use super::registration::Unregistered;
 use super::subscription::Ask;
@@ -35,7 +35,7 @@ pub struct Delivery {
 pub(super) struct Shared {
     pub store: Arc<dyn Store>,
     pub hub: Arc<Hub>,
-    pub questions: Questions,
+    pub questions: ReadQueue,
     pub hooks: Arc<dyn Hooks>,
     committer: Committer,
     pub unregistered: Unregistered,
@@ -116,7 +116,7 @@ impl Delivery {
             committer: Committer::start(store.clone(), unix_ms)?,
             store,
             hub,
-            questions: Questions::default(),
+            questions: ReadQueue::default(),
             hooks,
             unregistered: Unregistered::default(),
             unregistered_log: LineLimit::new(),
@@ -199,6 +199,11 @@ impl Delivery {
     /// Asks the store on behalf of a connection; its shard hears the answer.
     pub fn ask(&self, subject: Subject, ask: Ask) {
         self.shared.questions.ask(subject, ask);
+    }
+
+    /// The connection needs no answer any more.
+    pub fn withdraw(&self, subject: &Subject) {
+        self.shared.questions.withdraw(subject);
     }
 
     /// A device has handled everything up to `offset`.

@@ -17,6 +17,7 @@ mod attach;
 mod cursor;
 mod desk;
 mod look;
+mod questions;
 mod reader;
 mod receipts;
 mod registration;

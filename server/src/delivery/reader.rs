@@ -1,22 +1,23 @@
-//! The threads that look into the store for the shards: where a device begins, and pages of what it missed. Each connection has
-//! at most one question under way, which bounds the queue; questions are answered in their order and each is bounded, so that one who
-//! missed much takes turns with those who missed little.
+//! The thread that looks into the store for the shards: where a device begins, and pages of what it missed. Whose question is next is
+//! `questions`'; each is bounded, so that one who missed much takes turns with those who missed little.
 
 use super::attach::{Start, start};
 use super::cursor::PageFacts;
 use super::desk::Shared;
 use super::look::{look_up, read_page, tell_start};
+use super::questions::Questions;
 use super::registration;
 use super::subscription::Ask;
 use crate::hub::ConnectionRef;
+use crate::logs::LineLimit;
 use crate::net::{Command, frame};
 use crate::store::{Offset, Outcome, PageLimits, StoreError, SubmitError};
 use bytes::Bytes;
 use heartline_protocol::{Position, User};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Who asks: one connection, as attached to its stream. The answer comes back with it.
 #[derive(Clone, Debug)]
@@ -49,36 +50,65 @@ pub enum Answer {
     Page(PageFacts, Bytes),
     /// The store failed. The reason was logged.
     Failed,
+    /// The user has registered too many new devices lately.
+    TooManyDevices,
 }
 
-/// The questions that wait.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
-    waiting: Mutex<(VecDeque<(Subject, Ask)>, bool)>,
+/// The questions that wait, for all threads.
+#[derive(Debug)]
+pub(super) struct ReadQueue {
+    waiting: Mutex<Waiting>,
     bell: Condvar,
+    started: Instant,
 }
 
-impl Questions {
+#[derive(Debug, Default)]
+struct Waiting {
+    questions: Questions,
+    has_ended: bool,
+}
+
+/// A registration under way. When it is dropped, whatever came of it, the user's other questions have their turn again.
+struct Registration {
+    shared: Arc<Shared>,
+    user: User,
+}
+
+impl Default for ReadQueue {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            bell: Condvar::new(),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl ReadQueue {
+    /// See [`Questions::ask`].
     pub fn ask(&self, subject: Subject, ask: Ask) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.0.push_back((subject, ask));
+        self.lock().questions.ask(subject, ask);
         self.bell.notify_one();
+    }
+
+    /// See [`Questions::withdraw`].
+    pub fn withdraw(&self, subject: &Subject) {
+        self.lock().questions.withdraw(subject);
     }
 
     /// No more answers.
     pub fn end(&self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.1 = true;
+        self.lock().has_ended = true;
         self.bell.notify_all();
     }
 
     fn next(&self) -> Option<(Subject, Ask)> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
         loop {
-            if waiting.1 {
+            if waiting.has_ended {
                 return None;
             }
-            if let Some(question) = waiting.0.pop_front() {
+            if let Some(question) = waiting.questions.next() {
                 return Some(question);
             }
             waiting = self
@@ -86,6 +116,24 @@ impl Questions {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn may_register(&self, user: &User) -> bool {
+        let now_ms = self.started.elapsed().as_millis() as u64;
+        self.lock().questions.may_register(user, now_ms)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Every change is whole before anything that could panic.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let queue = &self.shared.questions;
+        queue.lock().questions.registered(&self.user);
+        queue.bell.notify_one();
     }
 }
 
@@ -127,7 +175,11 @@ fn post(shared: &Shared, subject: Subject, answer: Answer) {
 }
 
 fn fail(shared: &Shared, subject: Subject, error: &dyn std::fmt::Display) {
-    tracing::error!(stream = %subject.stream, %error, "the store did not answer; a device is sent away to come back");
+    static LINES: LineLimit = LineLimit::new();
+    if let Some(suppressed) = LINES.admit() {
+        let stream = &subject.stream;
+        tracing::error!(%stream, %error, suppressed, "the store did not answer; a device is sent away to come back");
+    }
     post(shared, subject, Answer::Failed);
 }
 
@@ -143,9 +195,17 @@ fn attach(
     if let Some(start) = look_up(&*shared.store, stream, device, position.as_ref())? {
         return Ok(Some(attached(shared, subject, start, is_said)));
     }
+    if !shared.questions.may_register(&subject.stream) {
+        return Ok(Some(Answer::TooManyDevices));
+    }
+    let under_way = Registration {
+        shared: shared.clone(),
+        user: subject.stream.clone(),
+    };
     let write = registration::register(shared, &subject.stream, &subject.device)?;
-    let (for_done, of_done) = (shared.clone(), subject.clone());
+    let of_done = subject.clone();
     let submitted = shared.submit(write, move |outcome| {
+        let shared = &under_way.shared;
         let start = match outcome {
             Ok(Outcome::Registered { stream, device }) => {
                 Ok(start(&stream, device.acked, position.as_ref()))
@@ -154,17 +214,17 @@ fn attach(
                 return tracing::error!(?other, "a registration was answered as something else");
             }
             Err(error) if registration::may_do_without(&error) => {
-                registration::without(&for_done, &of_done, position.as_ref(), &error)
+                registration::without(shared, &of_done, position.as_ref(), &error)
                     .map_err(|error| SubmitError::Store(Arc::new(error)))
             }
             Err(error) => Err(error),
         };
         match start {
             Ok(start) => {
-                let answer = attached(&for_done, &of_done, start, is_said);
-                post(&for_done, of_done, answer);
+                let answer = attached(shared, &of_done, start, is_said);
+                post(shared, of_done, answer);
             }
-            Err(error) => fail(&for_done, of_done, &error),
+            Err(error) => fail(shared, of_done, &error),
         }
     });
     if let Err(overloaded) = submitted {

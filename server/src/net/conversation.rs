@@ -93,11 +93,20 @@ impl Conversation<'_> {
 
     fn frame(&mut self, frame: &[u8]) -> ControlFlow<()> {
         let roles = &self.world.config.roles;
+        let mut is_login = false;
         let step = self.session.receive(frame, |data| {
+            is_login = true;
             let data = data.map(RawValue::get);
             crate::auth::classic_login(roles, data)
                 .inspect_err(|refusal| self.log_context().login_refused(*refusal, data))
         });
+        if is_login
+            && !self
+                .session
+                .may_log_in(self.now_us, &self.world.config.limits)
+        {
+            return self.end(End::ByUs(CloseCode::RateLimited));
+        }
         match step {
             Step::Ignored => self.world.metrics.count(Happening::FrameIgnored),
             Step::Oversized => return self.end(End::ByUs(CloseCode::TooBig)),
@@ -178,7 +187,9 @@ impl Conversation<'_> {
         user: User,
         extension: Option<Result<LoginExtension, ExtensionError>>,
     ) {
-        *self.reliable = None;
+        if let Some(former) = self.reliable.take() {
+            former.withdraw(&self.world.delivery);
+        }
         let accepted = Reply::login_accepted(uuid);
         match extension {
             None => self.answer(accepted),

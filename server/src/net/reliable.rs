@@ -121,6 +121,11 @@ impl Reliable {
         }
     }
 
+    /// The connection closes, or is another user's: what it has asked needs no answer.
+    pub fn withdraw(&self, delivery: &Delivery) {
+        delivery.withdraw(&self.subject());
+    }
+
     fn ask(&self, delivery: &Delivery, ask: Ask) {
         delivery.ask(self.subject(), ask);
     }

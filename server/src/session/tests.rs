@@ -164,3 +164,28 @@ fn a_burst_is_allowed_and_a_flood_is_not() {
     assert!(heavy(&mut session, 60_000), "one alone is let through");
     assert!(!heavy(&mut session, 60_000), "and takes the whole burst");
 }
+
+#[test]
+fn found_logins_are_bounded_far_below_frames() {
+    let limits = crate::config::Config::default().limits;
+    let mut session = Session::new(0, &timing());
+    let mut log_in =
+        |now_us: u64| session.may_send(now_us, 1, &limits) && session.may_log_in(now_us, &limits);
+    let burst = (0..1_000).take_while(|_| log_in(1_000_000)).count() as u64;
+    assert!(
+        (LOGINS_PER_BURST..=LOGINS_PER_BURST + 1).contains(&burst),
+        "{burst}"
+    );
+    let later = (0..1_000)
+        .filter(|tick| log_in(61_000_000 + tick * 250_000))
+        .count();
+    assert_eq!(later, 1_000, "four per second in the long run");
+
+    // Where few frames are allowed, a login is one of them.
+    let few = ServerLimits {
+        frame_burst: 3,
+        ..limits
+    };
+    let mut session = Session::new(0, &timing());
+    assert!((0..3).all(|_| session.may_send(0, 1, &few) && session.may_log_in(0, &few)));
+}

@@ -51,7 +51,7 @@ struct Waiting {
     has_ended: bool,
 }
 
-/// Writes that may wait.
+/// Writes of one kind that may wait.
 const MAX_WRITES: usize = 262_144;
 /// Bytes of bodies that may wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -92,9 +92,7 @@ impl Committer {
     pub fn submit(&self, write: Write, done: Done) -> Result<(), Overloaded> {
         let bytes = size(&write);
         let mut waiting = self.queue.lock();
-        // One that is larger than the bound finds a place where nothing else waits, or it never would.
-        let is_over = waiting.bytes + bytes > MAX_BYTES && waiting.bytes > 0;
-        if waiting.has_ended || waiting.len() >= MAX_WRITES || is_over {
+        if !waiting.has_room(&write, bytes) {
             return Err(Overloaded);
         }
         waiting.bytes += bytes;
@@ -140,6 +138,17 @@ impl fmt::Debug for Committer {
 }
 
 impl Waiting {
+    /// Whether one more may wait. Each kind has its own bound: a crowd of devices must not have pushes refused.
+    fn has_room(&self, write: &Write, bytes: usize) -> bool {
+        let of_its_kind = match write {
+            Write::Push(_) => self.pushes.len(),
+            _ => self.others.len(),
+        };
+        // One that is larger than the bound finds a place where nothing else waits, or it never would.
+        let fits = self.bytes + bytes <= MAX_BYTES || self.bytes == 0;
+        !self.has_ended && of_its_kind < MAX_WRITES && fits
+    }
+
     fn len(&self) -> usize {
         self.pushes.len() + self.others.len()
     }

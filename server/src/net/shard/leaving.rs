@@ -100,6 +100,9 @@ impl Shard {
         else {
             return;
         };
+        if let Some(reliable) = connection.reliable.as_deref() {
+            reliable.withdraw(&self.world.delivery);
+        }
         let life_ms = now_ms - connection.session.opened_ms();
         let user = connection.session.end();
         connection

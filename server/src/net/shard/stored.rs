@@ -29,6 +29,7 @@ impl Shard {
         let mut frames: [Option<Bytes>; 2] = [None, None];
         match answer {
             Answer::Failed => return self.close(slot, CloseCode::InternalError),
+            Answer::TooManyDevices => return self.close(slot, CloseCode::RateLimited),
             Answer::Attached(start, told) => {
                 self.world.metrics.count(Happening::Attached);
                 if start.gap.is_some() {

@@ -318,3 +318,23 @@ fn a_push_does_not_wait_for_thousands_of_acknowledgements() {
     queue.lock().has_ended = true;
     assert!(queue.next().is_none());
 }
+
+#[test]
+fn found_a_crowd_of_devices_has_no_push_refused() {
+    let register = || Write::Register {
+        stream: "user:1".into(),
+        device: "d".into(),
+        keep: Vec::new(),
+    };
+    let mut waiting = Waiting::default();
+    while waiting.has_room(&register(), 0) {
+        waiting.others.push_back((register(), Box::new(|_| {})));
+        assert!(waiting.others.len() <= MAX_WRITES);
+    }
+    let push = push("one");
+    assert!(waiting.has_room(&push, size(&push)));
+    while waiting.pushes.len() < MAX_WRITES {
+        waiting.pushes.push_back((register(), Box::new(|_| {})));
+    }
+    assert!(!waiting.has_room(&push, size(&push)));
+}
