@@ -1,5 +1,5 @@
-//! Strangers behind a reverse proxy on the server's own machine, in the usual recipes, which leave no trace of whom
-//! they speak for: nobody pushes through them without a key.
+//! Strangers behind a reverse proxy on the server's own machine, in the usual recipes, which leave
+//! no trace of whom they speak for: nobody pushes through them without a key.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,7 +21,8 @@ const MINI_PROGRAM: &str = "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 
 const BROWSER: &str =
     "Origin: https://app.example.com\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: websocket\r\n";
 
-/// The three forms in which nginx is set up by most guides, and haproxy. The first passes no WebSocket on.
+/// The three forms in which nginx is set up by most guides, and haproxy. The first passes no
+/// WebSocket on.
 const WAYS: [Way; 4] = [Way::Bare, Way::Upgrade, Way::Map, Way::Haproxy];
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,10 @@
-//! Who may push: a request with a push key, from anywhere; and, where the operator asked for it, a request without a
-//! key from this machine, until the first sign that a proxy on this machine passes strangers' requests on.
+//! Who may push: a request with a push key, from anywhere; and, where the operator asked for it, a
+//! request without a key from this machine, until the first sign that a proxy on this machine
+//! passes strangers' requests on.
 //!
 //! `signs` knows what a proxied request looks like, `loopback` remembers that one was seen, `describe` says in words
-//! which ports are open to whom. [`PushAccess::authorise`] is the one answer for every route that needs it.
+//! which ports are open to whom. [`PushAccess::authorise`] is the one answer for every route that
+//! needs it.
 
 mod describe;
 mod loopback;
@@ -84,7 +86,8 @@ pub enum PushRefusal {
 }
 
 impl PushRefusal {
-    /// 401 where a key would do and none, or a wrong one, was sent by the rules; 403 where the request looks proxied.
+    /// 401 where a key would do and none, or a wrong one, was sent by the rules; 403 where the
+    /// request looks proxied.
     pub fn status(self) -> StatusCode {
         match self {
             Self::WrongKey
@@ -127,7 +130,8 @@ impl PushAccess {
         }
     }
 
-    /// Looks at a request of any kind for a sign of a proxy on this machine; the first one ends pushing without a key.
+    /// Looks at a request of any kind for a sign of a proxy on this machine; the first one ends
+    /// pushing without a key.
     pub fn observe<B>(&self, caller: Caller, request: &Request<B>) {
         if caller.port == self.keyless_port
             && self.loopback.is_open()
@@ -138,11 +142,12 @@ impl PushAccess {
         }
     }
 
-    /// Decides whether a request may push: by its key, or as a program of this machine where that is allowed.
+    /// Decides whether a request may push: by its key, or as a program of this machine where that
+    /// is allowed.
     ///
     /// # Errors
-    /// Refused with the reason, which may be answered to the sender. A wrong key is refused from loopback too: who
-    /// means to use a key should hear that it is wrong.
+    /// Refused with the reason, which may be answered to the sender. A wrong key is refused from
+    /// loopback too: who means to use a key should hear that it is wrong.
     pub fn authorise<B>(
         &self,
         caller: Caller,
@@ -191,8 +196,8 @@ fn is_loopback(peer: IpAddr) -> bool {
     peer.to_canonical().is_loopback()
 }
 
-/// The key of `Authorization: Bearer KEY`, which is empty where only the scheme was written; `None` for another
-/// scheme. The scheme's case does not matter (RFC 9110 §11.1).
+/// The key of `Authorization: Bearer KEY`, which is empty where only the scheme was written; `None`
+/// for another scheme. The scheme's case does not matter (RFC 9110 §11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let end = value.iter().position(u8::is_ascii_whitespace);
     let (scheme, key) = value.split_at(end.unwrap_or(value.len()));

@@ -1,12 +1,13 @@
-//! Which ports are open, to whom, and how a backend on this machine pushes: the sentences of `serve` and `check-config`.
+//! Which ports are open, to whom, and how a backend on this machine pushes: the sentences of
+//! `serve` and `check-config`.
 
 use std::net::SocketAddr;
 
 use super::{Port, PushAccess};
 
 impl PushAccess {
-    /// One sentence each; the last says how a backend pushes. The addresses are those in use: a port 0 of the settings
-    /// is a port by then.
+    /// One sentence each; the last says how a backend pushes. The addresses are those in use: a
+    /// port 0 of the settings is a port by then.
     pub fn describe(&self, public: SocketAddr, push: Option<SocketAddr>) -> Vec<String> {
         let mut said = Vec::new();
         let kinds = match push {

@@ -1,5 +1,5 @@
-//! Whether programs of this machine may push without a key, now. Once a proxy was seen, they may not, also in the next
-//! runs: a file in the store's folder says so until the operator removes it.
+//! Whether programs of this machine may push without a key, now. Once a proxy was seen, they may
+//! not, also in the next runs: a file in the store's folder says so until the operator removes it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ pub(super) struct LoopbackPush {
 }
 
 impl LoopbackPush {
-    /// Open where it is asked for and no proxy was seen in an earlier run. Without a folder nothing is remembered.
+    /// Open where it is asked for and no proxy was seen in an earlier run. Without a folder nothing
+    /// is remembered.
     pub(super) fn new(asked_for: bool, folder: Option<&Path>) -> Self {
         let marker = folder.map(|folder| folder.join(MARKER));
         // A marker that cannot be looked for may be there.
@@ -45,8 +46,9 @@ impl LoopbackPush {
         self.marker.as_deref()
     }
 
-    /// Ends pushing without a key. The first call logs why, and writes the marker before it returns: once a request was
-    /// refused for it, a crash does not forget it. That is one small file in the life of a server.
+    /// Ends pushing without a key. The first call logs why, and writes the marker before it
+    /// returns: once a request was refused for it, a crash does not forget it. That is one small
+    /// file in the life of a server.
     pub(super) fn close(&self, sign: &Sign) {
         if !self.open.swap(false, Relaxed) {
             return;

@@ -1,5 +1,5 @@
-//! What a request looks like that a reverse proxy on this machine passed on for a stranger. Some proxies leave no sign
-//! at all, which is why pushing without a key is off unless it is asked for.
+//! What a request looks like that a reverse proxy on this machine passed on for a stranger. Some
+//! proxies leave no sign at all, which is why pushing without a key is off unless it is asked for.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,7 +19,8 @@ pub(super) enum Sign {
 }
 
 impl Sign {
-    /// The sign that a request of any kind shows. `own` is the address that the port is configured with.
+    /// The sign that a request of any kind shows. `own` is the address that the port is configured
+    /// with.
     pub(super) fn of_any<B>(request: &Request<B>, own: IpAddr) -> Option<Self> {
         let headers = request.headers();
         if let Some(name) = headers.keys().find(|name| is_forwarding(name.as_str())) {
@@ -57,7 +58,8 @@ impl fmt::Display for Sign {
     }
 }
 
-/// Whether the request line and its `Connection` are those of a proxy: nginx passes everything on in HTTP/1.0 with
+/// Whether the request line and its `Connection` are those of a proxy: nginx passes everything on
+/// in HTTP/1.0 with
 /// `Connection: close`, or, after the recipe for WebSockets, with `Connection: upgrade` whether or not it upgrades.
 pub(super) fn is_written_by_a_proxy<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
@@ -71,7 +73,8 @@ pub(super) fn is_written_by_a_proxy<B>(request: &Request<B>) -> bool {
         || (request.version() < Version::HTTP_11 && connection("close"))
 }
 
-/// A local program's WebSocket or push has none of these: they are what browsers and the runtimes of mini-programs write.
+/// A local program's WebSocket or push has none of these: they are what browsers and the runtimes
+/// of mini-programs write.
 fn is_from_a_page(headers: &HeaderMap) -> bool {
     // `Sec-Fetch-Mode` alone is no sign: Node's own `fetch` and `WebSocket` send it.
     let is_written_by_browsers =
@@ -90,8 +93,8 @@ fn has_agent(headers: &HeaderMap, parts: &[&str]) -> bool {
     })
 }
 
-/// Parts of the `User-Agent` of phones' HTTP libraries, in lower case. Backends use some of them too, to push; no
-/// backend opens a WebSocket with them.
+/// Parts of the `User-Agent` of phones' HTTP libraries, in lower case. Backends use some of them
+/// too, to push; no backend opens a WebSocket with them.
 const PHONES: &[&str] = &["okhttp", "cfnetwork", "dalvik/", "dart/"];
 
 /// Parts of the `User-Agent` of browsers and mini-programs, in lower case.
@@ -110,8 +113,8 @@ const BROWSERS: &[&str] = &[
     "uni-app",
 ];
 
-/// Whether a `Host` names this machine: a loopback address, the configured one, `localhost` and names below it, or a
-/// name without a dot, which no page of the internet can have.
+/// Whether a `Host` names this machine: a loopback address, the configured one, `localhost` and
+/// names below it, or a name without a dot, which no page of the internet can have.
 fn is_local(host: &str, own: IpAddr) -> bool {
     let Some(name) = without_port(host) else {
         return false;
@@ -147,7 +150,8 @@ fn without_port(host: &str) -> Option<&str> {
 /// Stands for a `Host` that is not text.
 const UNREADABLE: &str = "?";
 
-/// Whether a proxy, a load balancer, a gateway or a content delivery network adds a header of this (lower-case) name.
+/// Whether a proxy, a load balancer, a gateway or a content delivery network adds a header of this
+/// (lower-case) name.
 fn is_forwarding(name: &str) -> bool {
     NAMES.contains(&name)
         || PARTS.iter().any(|part| name.contains(part))
@@ -180,7 +184,8 @@ const NAMES: &[&str] = &[
     "rndr-id",
 ];
 
-/// Anywhere in a name: the address or the host that a proxy speaks for, however each product spells it.
+/// Anywhere in a name: the address or the host that a proxy speaks for, however each product spells
+/// it.
 const PARTS: &[&str] = &[
     "forward",
     "real-ip",
@@ -202,9 +207,10 @@ const PARTS: &[&str] = &[
     "eagleid",
 ];
 
-/// How names of one product begin: Envoy, Cloudflare, Fly, Azure, App Engine, CloudFront and API Gateway, Fastly,
-/// Sucuri, Imperva, Alibaba, Tencent, Baidu, Vercel, Netlify, Railway, ngrok, Tailscale, Traefik, WeChat's cloud, and
-/// proxies that end TLS and pass on the client's certificate.
+/// How names of one product begin: Envoy, Cloudflare, Fly, Azure, App Engine, CloudFront and API
+/// Gateway, Fastly, Sucuri, Imperva, Alibaba, Tencent, Baidu, Vercel, Netlify, Railway, ngrok,
+/// Tailscale, Traefik, WeChat's cloud, and proxies that end TLS and pass on the client's
+/// certificate.
 const BEGINNINGS: &[&str] = &[
     "x-envoy-",
     "cf-",
