@@ -3,7 +3,7 @@
  *
  * A room of its own that only apps which ask for it download: `createHeartline({ durable: durable() })`.
  */
-import { isThenable } from '../socket/task'
+import { isThenable, nothing } from '../socket/task'
 import type { Host, PositionStorage } from '../types'
 import { FUNCTION, must, mustBeAll, OBJECT, TEXT } from './check'
 import { In, NONE, Out, PLACE_SHIFT } from './codes'
@@ -81,10 +81,14 @@ function createStreams(room: Room, options: DurableOptions): Streams {
   let life = 0
 
   const guarded = <T>(work: () => T): T | undefined => {
+    const failed = (error: unknown) => tell('storage', { error })
     try {
-      return work()
+      const done = work()
+      // A storage of the app's own may be `async`.
+      if (isThenable(done)) done.then(undefined, failed)
+      return done
     } catch (error) {
-      tell('storage', { error })
+      failed(error)
       return undefined
     }
   }
@@ -233,6 +237,10 @@ function createStreams(room: Room, options: DurableOptions): Streams {
 /** What the storage holds; undefined when there is nothing. Throws when it is something else. */
 function parse(text: unknown): { device: string; at: Positions } | undefined {
   if (!text) return undefined
+  if (isThenable(text)) {
+    text.then(undefined, nothing)
+    throw new Error('heartline: storage.get must give the text at once, not a promise')
+  }
   const { device, at } = JSON.parse(String(text))
   if (!isDevice(device)) throw new Error(`heartline: the storage holds no device: ${text}`)
   for (const name of Object.keys(at)) {

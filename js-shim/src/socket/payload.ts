@@ -8,19 +8,19 @@ export function payload(event: any): string | ArrayBuffer | undefined {
   let data = event && event.data
   let binary = event && event.isBuffer
   // Alipay's task wraps once more, and sends bytes as base64; so does the bridge of the App platform.
-  if (data && typeof data === 'object' && !isBuffer(data) && !ArrayBuffer.isView(data)) {
+  if (data && typeof data === 'object' && !isBinary(data)) {
     const bridged = data['@type'] === 'binary'
     binary = bridged || data.isBuffer
     data = bridged ? data.base64 : data.data
   }
   if (typeof data === 'string') return binary ? decodeBase64(data) : data
   if (ArrayBuffer.isView(data)) return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer
-  return isBuffer(data) ? data : undefined
+  return data && isBinary(data) ? data : undefined
 }
 
-/** Also true for buffers of another realm, which `instanceof` would miss. */
-function isBuffer(value: unknown): value is ArrayBuffer {
-  return Object.prototype.toString.call(value) === '[object ArrayBuffer]'
+/** A buffer or a view of one; also of another realm, which `instanceof` would miss. */
+function isBinary(value: any): boolean {
+  return value.byteLength >= 0
 }
 
 /** Base64 to bytes: `atob` is missing in mini-programs. Characters outside the alphabet are skipped. */

@@ -225,6 +225,26 @@ for (const [engine, wasm] of Object.entries({ wasm: wasmBytes(), js: false })) {
     line.destroy()
   })
 
+  story('a storage whose promises reject is told of, and leaves no rejection to the process', async () => {
+    const errors = []
+    const storage = {
+      get: async () => {
+        throw new Error('async get')
+      },
+      set: async () => {
+        throw new Error('async set')
+      },
+    }
+    const { host, line, heard } = await attached({ storage, before: (line) => line.listen('storage', ({ error }) => errors.push(error.message)) })
+    stored(host, 1)
+    await host.advance(200)
+    await settle()
+    assert.deepEqual([heard, line.isLogin], [[1], true])
+    assert.match(errors[0], /storage\.get must give the text at once/)
+    assert.ok(errors.includes('async set'), errors.join())
+    line.destroy()
+  })
+
   story('a storage that throws or holds nonsense is told of, and nothing stops', async () => {
     const errors = []
     const listening = (line) => line.listen('storage', ({ error }) => errors.push(error.message))
