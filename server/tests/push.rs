@@ -296,7 +296,8 @@ async fn found_a_caller_that_closes_its_side_after_its_request_gets_its_answer()
 
 #[tokio::test]
 async fn found_keep_alive_is_said_where_the_connection_stays_and_nowhere_else() {
-    let line = Line::start(|_| {}).await;
+    // With a key: without one, HTTP/1.0 is taken for a proxy.
+    let line = Line::start(|config| config.push.keys = vec![Secret::new("sesame")]).await;
     // The request's version and header; whether it stays open; the answer's header.
     for (version, asked, stays, said) in [
         ("1.1", "", true, Some("keep-alive")),
@@ -315,7 +316,8 @@ async fn found_keep_alive_is_said_where_the_connection_stays_and_nowhere_else() 
         let mut stream = TcpStream::connect(line.address).await.unwrap();
         for _ in 0..2 {
             let request = format!(
-                "POST / HTTP/{version}\r\nHost: x\r\n{asked}Content-Type: application/x-www-form-urlencoded\r\n\
+                "POST / HTTP/{version}\r\nHost: x\r\n{asked}\
+                 Authorization: Bearer sesame\r\nContent-Type: application/x-www-form-urlencoded\r\n\
                  Content-Length: 27\r\n\r\nevent=chat1&msg=1&to=user:4"
             );
             stream.write_all(request.as_bytes()).await.unwrap();
