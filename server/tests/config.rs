@@ -693,6 +693,7 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         max_age_ms = 604800000  # default
         max_messages = 10000  # default
         max_bytes = 16777216  # default
+        memory_bytes = 1073741824  # default
 
         [timing]
         ping_interval_ms = 1000  # flag --ping-interval-ms

@@ -152,6 +152,8 @@ pub struct StoreConfig {
     pub max_messages: u64,
     /// Bytes of the stored pushes of one stream.
     pub max_bytes: u64,
+    /// Bytes that a store in memory may hold, all streams together.
+    pub memory_bytes: u64,
 }
 
 impl StoreConfig {
@@ -178,6 +180,7 @@ impl StoreConfig {
         let options = Options {
             durability: self.durability,
             boot: system_boot(),
+            memory_bytes: self.memory_bytes,
             ..Options::new(retention, entropy)
         };
         Ok(Arc::new(match &self.path {
@@ -295,6 +298,7 @@ impl Default for Config {
                 max_age_ms: 7 * 24 * 3_600_000,
                 max_messages: 10_000,
                 max_bytes: 16 * 1024 * 1024,
+                memory_bytes: 1024 * 1024 * 1024,
             },
             shards: 0,
             deflate_min_bytes: 0,

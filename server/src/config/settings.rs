@@ -284,6 +284,15 @@ pub static SETTINGS: &[Setting] = &[
         "Bytes of one recipient's stored pushes; beyond, the oldest are removed"
     ),
     number!(
+        "store.memory_bytes",
+        "HEARTLINE_STORE_MEMORY_BYTES",
+        "store-memory-bytes",
+        "bytes",
+        16_777_216..=1_099_511_627_776,
+        store.memory_bytes,
+        "Bytes that a store in memory may hold, of all recipients; beyond, pushes are refused (507)"
+    ),
+    number!(
         "timing.ping_interval_ms",
         "HEARTLINE_PING_INTERVAL_MS",
         "ping-interval-ms",

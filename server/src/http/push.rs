@@ -10,7 +10,7 @@ use crate::auth::{Caller, PushRefusal};
 use crate::delivery::{Draft, PushError};
 use crate::metrics::Happening;
 use crate::net::frame;
-use crate::store::{Push, StoreError};
+use crate::store::{Push, StoreError, WriteError};
 use bytes::Bytes;
 use heartline_protocol::PushForm;
 use hyper::body::Incoming;
@@ -125,6 +125,7 @@ async fn store(
             PushError::Store(error) if matches!(**error, StoreError::Full) => {
                 (StatusCode::INSUFFICIENT_STORAGE, 10)
             }
+            PushError::Refused(WriteError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, 10),
             _ => (StatusCode::SERVICE_UNAVAILABLE, 1),
         };
         retry_later(status, reason, seconds)

@@ -2,6 +2,7 @@
 
 use super::crash_disk::CrashDisk;
 use super::engine::Engine;
+use super::memory::Memory;
 use super::opening::{Options, Place};
 use super::promise::{
     Deadline, DeviceState, Offset, Outcome, Page, PageLimits, PushRecord, Receipts, Store,
@@ -32,7 +33,8 @@ impl EmbeddedStore {
     /// # Errors
     /// When there is no memory for it.
     pub fn in_memory(options: Options) -> Result<Self, StoreError> {
-        Self::open_place(Place::Memory, options)
+        let memory = Memory::new(options.memory_bytes);
+        Self::open_place(Place::Memory(memory), options)
     }
 
     /// The store in this folder, which is made if it is not there.
@@ -66,10 +68,19 @@ impl Store for EmbeddedStore {
         batch: &[Write],
     ) -> Result<Vec<Result<Outcome, WriteError>>, StoreError> {
         self.engine.hear(now_ms);
+        // One that cannot fit is refused alone, and before it takes the room of all others.
+        let fits: Vec<bool> = batch
+            .iter()
+            .map(|write| self.engine.has_room(least_bytes(write)))
+            .collect();
         self.engine.write(|tables| {
             batch
                 .iter()
-                .map(|write| tables.apply(now_ms, write))
+                .zip(&fits)
+                .map(|(write, fits)| match fits {
+                    true => tables.apply(now_ms, write),
+                    false => Ok(Err(WriteError::NoRoom)),
+                })
                 .collect()
         })
     }
@@ -256,6 +267,14 @@ impl fmt::Debug for EmbeddedStore {
         f.debug_struct("EmbeddedStore")
             .field("place", &self.engine.place)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a write takes at the least.
+fn least_bytes(write: &Write) -> u64 {
+    match write {
+        Write::Push(push) => push.body.len() as u64 * push.streams.len() as u64,
+        _ => 0,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::opening::{Opened, Options, Place};
 use super::promise::StoreError;
+use super::room::Marks;
 use super::tables::Tables;
 use super::troubles::{Trouble, guarded, of_engine};
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageError};
@@ -13,6 +14,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 pub(super) struct Engine {
     current: RwLock<Current>,
     pub place: Place,
+    marks: Marks,
     /// The place in sentences.
     name: String,
     pub options: Options,
@@ -30,18 +32,22 @@ struct Current {
     generation: u64,
 }
 
+/// A push that takes so much is held against the room that there is before it is tried.
+const LARGE_BYTES: u64 = 1024 * 1024;
 /// A disk that is full or fails is asked again after so long.
 pub(super) const PAUSE_MS: u64 = 1_000;
 
 impl Engine {
     /// Opens it.
     pub fn open(place: Place, options: Options) -> Result<Self, StoreError> {
-        let opened = Opened::open(&place, &options, false)?;
+        let marks = Marks::new();
+        let opened = Opened::open(&place, &options, &marks, false)?;
         Ok(Self {
             current: RwLock::new(Current {
                 opened: Some(opened),
                 generation: 0,
             }),
+            marks,
             name: place.name(),
             place,
             options,
@@ -64,6 +70,11 @@ impl Engine {
             Some(error) => Err(error),
             None => self.write_now(work),
         }
+    }
+
+    /// Whether so many bytes may find room. Where little is asked for it is not looked: that shows when it is written.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        bytes < LARGE_BYTES || self.place.room().is_none_or(|room| bytes <= room)
     }
 
     /// The same, even so: for what makes room.
@@ -104,6 +115,7 @@ impl Engine {
                 work(&mut Tables::open(&transaction, entropy, retention)?)?
             };
             transaction.commit()?;
+            self.marks.keep();
             Ok(done)
         };
         write().map_err(|error| of_engine(&self.name, &error))
@@ -134,7 +146,7 @@ impl Engine {
             };
         };
         match guarded(&self.name, || call(&opened.database)) {
-            Err(Trouble::Ended(_)) if self.place.lasts() => Err(current.generation),
+            Err(Trouble::Ended(_)) => Err(current.generation),
             done => Ok(done.map_err(Trouble::told)),
         }
     }
@@ -152,7 +164,7 @@ impl Engine {
             drop(before);
             Ok(())
         });
-        match Opened::open(&self.place, &self.options, true) {
+        match Opened::open(&self.place, &self.options, &self.marks, true) {
             Ok(opened) => {
                 current.opened = Some(opened);
                 Ok(())

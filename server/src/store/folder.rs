@@ -57,6 +57,42 @@ fn open_and(
     Ok(file)
 }
 
+/// What the disk has left together with what the file holds, of which nobody knows how much is free.
+#[cfg(unix)]
+pub(super) fn room(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let held = std::fs::metadata(path).ok()?.blocks() * 512;
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(
+        disk.f_bavail
+            .saturating_mul(disk.f_frsize)
+            .saturating_add(held),
+    )
+}
+
+/// Gives the disk back what the file holds from here on; its length stays. Where the system cannot, it stays in the file.
+#[cfg(target_os = "linux")]
+pub(super) fn give_back(file: &File, from: u64) {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let Some(len) = (file.metadata().ok()).and_then(|found| found.len().checked_sub(from)) else {
+        return;
+    };
+    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    if len > 0
+        && let Err(error) = fallocate(file, punch, from, len)
+    {
+        tracing::warn!(%error, bytes = len, "what a failed commit has taken cannot be given back to the disk; the store uses it itself");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn give_back(_: &File, _: u64) {}
+
+#[cfg(not(unix))]
+pub(super) fn room(_: &Path) -> Option<u64> {
+    None
+}
+
 /// Some systems cannot sync a folder, or do not let us read one that we may write to: there it is theirs to keep.
 #[cfg(unix)]
 fn sync(folder: &Path) -> io::Result<()> {

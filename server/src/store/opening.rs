@@ -6,12 +6,16 @@
 
 use super::backend::{Durability, Unsynced};
 use super::crash_disk::CrashDisk;
+use super::memory::Memory;
 use super::promise::{Entropy, Retention, StoreError};
+use super::room::{Marked, Marks};
 use super::tables::{META, Tables};
 use super::troubles::{Trouble, damaged, of_engine, of_opening};
 use super::{folder, troubles};
-use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, TableHandle};
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableHandle,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,6 +28,8 @@ pub struct Options {
     pub retention: Retention,
     /// Of which epochs are made.
     pub entropy: Entropy,
+    /// Bytes that a store in memory may hold.
+    pub memory_bytes: u64,
     /// Bytes of the engine's cache.
     pub cache_bytes: usize,
     /// Tells one start of the operating system from another. Where it is unknown, each may be another.
@@ -37,6 +43,7 @@ impl Options {
             durability: Durability::default(),
             retention,
             entropy,
+            memory_bytes: MEMORY_BYTES,
             cache_bytes: CACHE_BYTES,
             boot: None,
         }
@@ -46,7 +53,7 @@ impl Options {
 /// What lies beneath.
 #[derive(Debug)]
 pub(super) enum Place {
-    Memory,
+    Memory(Memory),
     File(PathBuf),
     CrashDisk(CrashDisk),
 }
@@ -60,6 +67,8 @@ pub(super) struct Opened {
 
 /// The version of what is written. 1 had no checksums; no release wrote it.
 pub(super) const FORMAT: u64 = 2;
+/// What a store in memory may hold where nothing else is said: 1 GiB.
+const MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
 /// The engine's cache where nothing else is said.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// The key of a run's mark among the store's own.
@@ -72,46 +81,65 @@ impl Place {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Memory => "the memory".into(),
+            Self::Memory(_) => "the memory".into(),
             Self::CrashDisk(_) => "the disk".into(),
         }
     }
 
-    /// Whether what is there outlasts the engine.
-    pub fn lasts(&self) -> bool {
-        !matches!(self, Self::Memory)
+    /// Whether there is so much room at the most, on the disk and in what the file holds already. `None` where nobody can say.
+    pub fn room(&self) -> Option<u64> {
+        match self {
+            Self::Memory(memory) => Some(memory.capacity()),
+            Self::File(path) => folder::room(path),
+            Self::CrashDisk(_) => None,
+        }
     }
 }
 
 impl Opened {
     /// Opens the engine and sees that what is there is ours. `is_again`: this process had it open before.
-    pub fn open(place: &Place, options: &Options, is_again: bool) -> Result<Self, StoreError> {
+    pub fn open(
+        place: &Place,
+        options: &Options,
+        marks: &Marks,
+        is_again: bool,
+    ) -> Result<Self, StoreError> {
         let name = place.name();
         // Damage may show as early as here.
         let open = || {
-            let opened = Self::begin(place, options).map_err(Trouble::Told)?;
+            let opened = Self::begin(place, options, marks).map_err(Trouble::Told)?;
             opened.see_format(&name)?;
             opened.begin_run(&name, options, is_again)?;
+            marks.keep();
             Ok(opened)
         };
         troubles::guarded(&name, open).map_err(Trouble::told)
     }
 
-    fn begin(place: &Place, options: &Options) -> Result<Self, StoreError> {
+    fn begin(place: &Place, options: &Options, marks: &Marks) -> Result<Self, StoreError> {
         let mut builder = Database::builder();
         builder.set_cache_size(options.cache_bytes);
         let opened = match place {
-            Place::Memory => builder
-                .create_with_backend(InMemoryBackend::new())
-                .map(|database| Self {
-                    database,
-                    waits: None,
-                }),
+            Place::Memory(memory) => {
+                let of_marks = memory.clone();
+                let give_back = Box::new(move |end| of_marks.give_back(end));
+                let memory = Marked::begin(memory.clone(), marks.clone(), give_back);
+                memory
+                    .map_err(|error| StorageError::Io(error).into())
+                    .and_then(|memory| Self::upon(&builder, memory, Durability::Power))
+            }
             Place::CrashDisk(disk) => Self::upon(&builder, disk.clone(), options.durability),
             Place::File(path) => {
                 let file = folder::open(path, options.durability)?;
-                FileBackend::new(file)
-                    .and_then(|file| Self::upon(&builder, file, options.durability))
+                let of_marks = file
+                    .try_clone()
+                    .map_err(|error| troubles::of_io(&error, Some(path)))?;
+                let give_back = Box::new(move |end| folder::give_back(&of_marks, end));
+                FileBackend::new(file).and_then(|file| {
+                    let file =
+                        Marked::begin(file, marks.clone(), give_back).map_err(StorageError::Io)?;
+                    Self::upon(&builder, file, options.durability)
+                })
             }
         };
         opened.map_err(|error| of_opening(&place.name(), error))

@@ -203,6 +203,11 @@ pub enum WriteError {
     /// It has more recipients than a push may have.
     #[error("a push has at most {} recipients: split it", Push::MAX_STREAMS)]
     TooMany,
+    /// It takes more room than there is, on the disk and in the file.
+    #[error(
+        "this push takes more room than there is left: send it to fewer recipients, make room, or keep less (store.max_age_ms, store.max_messages, store.max_bytes)"
+    )]
+    NoRoom,
 }
 
 /// The store cannot do what was asked.
@@ -210,7 +215,7 @@ pub enum WriteError {
 pub enum StoreError {
     /// There is no room on the disk. It goes on by itself when there is.
     #[error(
-        "the disk is full: make room, or keep less (store.max_age_ms, store.max_messages, store.max_bytes)"
+        "the disk is full (of a store in memory: store.memory_bytes is used up): make room, or keep less (store.max_age_ms, store.max_messages, store.max_bytes)"
     )]
     Full,
     /// Another process has the folder.

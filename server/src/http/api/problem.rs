@@ -92,6 +92,9 @@ impl From<PushError> for Problem {
     fn from(error: PushError) -> Self {
         match &error {
             PushError::Refused(WriteError::Conflict) => Self::new(StatusCode::CONFLICT, error),
+            PushError::Refused(WriteError::NoRoom) => {
+                Self::later(StatusCode::INSUFFICIENT_STORAGE, error, 10)
+            }
             PushError::Refused(_) | PushError::TooManyAwaited => {
                 Self::new(StatusCode::BAD_REQUEST, error)
             }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::store::engine::PAUSE_MS;
+use crate::store::memory::Memory;
+use crate::store::opening::Place;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -50,6 +52,58 @@ fn a_full_disk_is_told_and_nothing_is_half_written_and_room_mends_it() {
         Write::Push(push("d", &["user:1", "user:2"], &large)),
     );
     assert_eq!(offsets(&next), [kept + 1, kept]);
+}
+
+/// A commit that fails on a disk that is too small for it: what it has taken is given back, and the disk is as it was.
+#[test]
+fn the_room_that_a_failed_commit_took_is_given_back() {
+    let memory = Memory::new(12_000_000);
+    let open = || EmbeddedStore::open_place(Place::Memory(memory.clone()), options(ALL)).unwrap();
+    let store = open();
+    write(&store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+    let before = memory.held();
+    // Each of them could fit, all together cannot.
+    let large: Vec<_> = (0..20)
+        .map(|n| Write::Push(push(&format!("l{n}"), &["user:2"], &"x".repeat(1_000_000))))
+        .collect();
+    for round in 1..4 {
+        let now_ms = round * 2 * PAUSE_MS;
+        let told = store.commit(now_ms, &large);
+        assert!(matches!(told, Err(StoreError::Full)), "{told:?}");
+        assert!(memory.held() > before + 5_000_000, "it was tried");
+        let small = push(&format!("s{round}"), &["user:1"], "{}");
+        let offset = offsets(&write(&store, now_ms + PAUSE_MS, Write::Push(small)));
+        assert_eq!(offset, [round as u32 + 1]);
+        assert!(
+            memory.held() < before + 1_000_000,
+            "{before} before, {} after round {round}",
+            memory.held()
+        );
+    }
+    assert_eq!(store.stream("user:2").unwrap(), None);
+    drop(store);
+    // What is there can be read by whoever comes later.
+    assert_eq!(read(&open(), 0, 99, 1), (vec![1, 2, 3, 4], 4));
+}
+
+#[test]
+fn a_push_that_cannot_fit_is_refused_alone_and_before_it_is_tried() {
+    let memory = Memory::new(12_000_000);
+    let store = EmbeddedStore::open_place(Place::Memory(memory.clone()), options(ALL)).unwrap();
+    write(&store, 1, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+    let before = memory.held();
+    let many: Vec<String> = (0..40).map(|n| format!("user:t{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let batch = [
+        Write::Push(push("b", &["user:1"], "{}")),
+        Write::Push(push("large", &many, &"x".repeat(1_000_000))),
+        Write::Push(push("c", &["user:1"], "{}")),
+    ];
+    let done = store.commit(2, &batch).unwrap();
+    assert_eq!(offsets(&done[0]), [2]);
+    assert_eq!(done[1], Err(WriteError::NoRoom));
+    assert_eq!(offsets(&done[2]), [3]);
+    assert!(memory.held() < before + 500_000, "{}", memory.held());
 }
 
 #[test]
