@@ -110,10 +110,10 @@ impl Hub {
         frame: &Bytes,
         deflated: Option<&Bytes>,
     ) -> usize {
-        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut classic, count) = self.post_attached(places, text);
         classic.sort_unstable();
         classic.dedup();
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         self.post_all(&classic, frame, deflated, Stored::Unplaced);
         count + classic.len()
     }
@@ -121,13 +121,16 @@ impl Hub {
     /// A push that was stored before is asked for again: those who are attached are told of it. Whoever has it drops it; but if its commit
     /// was told to have failed, and had not, they never heard of it. Others get it once only, and so not again.
     pub fn remind(&self, places: &[Place], text: &[u8]) {
-        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         self.post_attached(places, text);
     }
 
-    /// Sends it to those who are attached to these streams, and answers who is not, and how many were.
+    /// Sends it to those who are attached to these streams, and answers who is not, and how many were. It encodes a frame for each
+    /// recipient, hundreds of megabytes at worst, and so holds no lock that others wait for: stored pushes come in order because one
+    /// thread, the committer's, calls this, and between them and others there is no order (`docs/protocol.md`).
     fn post_attached(&self, places: &[Place], text: &[u8]) -> (Vec<ConnectionRef>, usize) {
         let (mut classic, mut count) = (Vec::new(), 0);
+        // What is stored was made by us of text.
+        let text = String::from_utf8_lossy(text);
         for slice in places.chunks(LOOKUP_SLICE) {
             let mut attached: Vec<(&Place, Box<[ConnectionRef]>)> = Vec::new();
             {
@@ -145,12 +148,7 @@ impl Hub {
             for (place, mut targets) in attached {
                 targets.sort_unstable();
                 count += targets.len();
-                // What is stored was made by us of text.
-                let text = append_place(
-                    &String::from_utf8_lossy(text),
-                    place.stream.as_str(),
-                    place.offset.0,
-                );
+                let text = append_place(&text, place.stream.as_str(), place.offset.0);
                 let frame = frame::text(text.as_bytes());
                 for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
                     self.post(&frame, of_shard.into(), Stored::At(place));
@@ -324,5 +322,32 @@ mod tests {
         assert_eq!(waiting(&hub, 0), ["packed:[1, 3]", "plain:[2]"]);
         assert_eq!(hub.publish(&to, &plain, None), Ok(3));
         assert_eq!(waiting(&hub, 0), ["plain:[1, 2, 3]"]);
+    }
+
+    /// A push of 600 MB to attached devices held every other push for as long as its frames were encoded.
+    #[test]
+    fn found_frames_of_attached_devices_are_encoded_while_other_pushes_go_on() {
+        let (hub, _polls) = hub();
+        let at = ConnectionRef::new(0, 1, 1).reliable(true);
+        let stream = hub.log_in(at, None, user("user:1")).unwrap();
+        let place = Place {
+            stream,
+            epoch: Epoch(1),
+            offset: Offset(1),
+        };
+        let (done, encoded) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let hub = &hub;
+            // Another push has its turn.
+            let order = hub.order.lock().unwrap();
+            scope.spawn(move || {
+                hub.remind(&[place], br#"{"event":"chat1"}"#);
+                done.send(()).unwrap();
+            });
+            let waited = encoded.recv_timeout(std::time::Duration::from_secs(10));
+            drop(order);
+            waited.expect("it waits for no other push");
+        });
+        assert_eq!(waiting(&hub, 0).len(), 1);
     }
 }
