@@ -6,6 +6,7 @@
 //! - `heartbeat` – pings both ways, dead links, probes
 //! - `passage` – of time: what is due rings, and the machine's clock is set back before it is used up
 //! - `streams` – durable messages and their turns; `receipts` – positions and acknowledgements
+//! - `rules` – what a driver may not do
 //! - `questions` – what a driver may ask
 //! - `requests` – accept, send, queue, settle
 //! - `frames` – what arrives, and who hears it
@@ -23,18 +24,19 @@ mod passage;
 mod questions;
 mod receipts;
 mod requests;
+mod rules;
 mod sizes;
 mod streams;
 
 use crate::{
-    ApiMisuse, ClientEvent, CloseReason, Config, Epoch, Incoming, Input, Millis, Outgoing, Output,
-    Phase, RequestId,
+    ApiMisuse, ClientEvent, CloseReason, Config, Epoch, Input, Millis, Outgoing, Output, Phase,
+    RequestId,
     clock::{Clock, Moment, NEVER},
     outbox::Outbox,
     pool::Pool,
     rng::Rng,
     router::Router,
-    streams::{MAX_STREAMS, Stream},
+    streams::Stream,
     timers::Timers,
 };
 use heartbeat::Ping;
@@ -70,9 +72,11 @@ pub struct Client {
     epoch: Epoch,
     /// How many times in a row the line was lost before it was stable.
     attempt: u32,
-    /// When the latest dial began.
-    dialled_at: Option<Moment>,
+    /// No outside signal may cause a dial before this.
+    spaced: Moment,
     login: Login,
+    /// The identity has changed, and no login of the new one was answered on this line: what arrives is the former user's.
+    is_foreign: bool,
     /// The latest `ping`, while its reply is awaited.
     ping: Option<Ping>,
 
@@ -86,8 +90,10 @@ pub struct Client {
     /// By number; at most [`MAX_STREAMS`].
     streams: Vec<Stream>,
     last_turn: u32,
-    /// How many were handled since the latest acknowledgement.
+    /// How many positions were stored since the latest acknowledgement.
     unacked: u32,
+    /// How often in a row a position could not be stored.
+    unstored: u32,
 }
 
 impl Client {
@@ -112,8 +118,9 @@ impl Client {
             visible: true,
             epoch: Epoch(0),
             attempt: 0,
-            dialled_at: None,
+            spaced: Moment::START,
             login: Login::new(),
+            is_foreign: false,
             ping: None,
             last_request: 0,
             pool: Pool::new(),
@@ -122,6 +129,7 @@ impl Client {
             streams: Vec::new(),
             last_turn: 0,
             unacked: 0,
+            unstored: 0,
         }
     }
 
@@ -143,8 +151,16 @@ impl Client {
             };
         }
         self.check(input)?;
+        if let Input::Request { .. } = input {
+            // Taken before anything else can: a probe of `notice_sleep` would go out under the same id.
+            self.allocate_id();
+        }
         self.clock.advance(now);
-        self.notice_sleep();
+        // A socket that is gone is not probed.
+        if !matches!(input, Input::Failed { epoch } | Input::Closed { epoch, .. } if epoch == self.epoch)
+        {
+            self.notice_sleep();
+        }
         self.take(input);
         self.ring();
         self.rebase();
@@ -184,36 +200,6 @@ impl Client {
         }
     }
 
-    /// Refuses what breaks a rule before anything has changed.
-    fn check(&self, input: Input<'_>) -> Result<(), ApiMisuse> {
-        match input {
-            Input::Request { id, .. } if id != self.next_request_id() => {
-                Err(ApiMisuse::RequestIdOutOfTurn)
-            }
-            Input::Frame {
-                frame: Incoming::Push { event, .. },
-                ..
-            } if self.router.name(event).is_none() => Err(ApiMisuse::UnknownEvent),
-            Input::Listen {
-                listener,
-                pattern,
-                mode,
-            } => self
-                .router
-                .check(listener, pattern, mode, self.config.max_listeners),
-            Input::Position { stream, .. }
-            | Input::Handled { stream, .. }
-            | Input::Frame {
-                frame:
-                    Incoming::Attached { stream, .. }
-                    | Incoming::Durable { stream, .. }
-                    | Incoming::Gap { stream, .. },
-                ..
-            } if stream.0 >= MAX_STREAMS => Err(ApiMisuse::NoSuchStream),
-            _ => Ok(()),
-        }
-    }
-
     fn take(&mut self, input: Input<'_>) {
         match input {
             Input::Start => self.start(),
@@ -235,7 +221,15 @@ impl Client {
                 tag,
                 handled,
             } => self.position(stream, tag, handled),
+            Input::Forget { stream } => *self.stream(stream) = Stream::new(),
+            Input::Stored {
+                stream,
+                tag,
+                handled,
+                ok,
+            } => self.stored(stream, tag, handled, ok),
             Input::Handled { stream, turn, ok } => self.handled(stream, turn, ok),
+            Input::GiveUp { stream, turn } => self.give_up(stream, turn),
             Input::Credentials { id, ready } => self.credentials(id, ready),
             Input::Opened { epoch } => self.opened(epoch),
             Input::Frame { epoch, frame } => self.frame(epoch, frame),

@@ -51,6 +51,18 @@ pub enum Input<'a> {
         tag: EpochTag,
         handled: u32,
     },
+    /// The number is free for another stream: what is known of this one is forgotten. Refused while the stream is in use
+    /// ([`ApiMisuse::StreamInUse`]): the present session speaks of it, or a message of it waits.
+    Forget { stream: StreamId },
+    /// What became of [`crate::Output::Persist`], which said these numbers: the storage has it (`ok`), or does not. Only what is
+    /// stored is acknowledged. A failure is tried again after a second, then after twice as long each time, up to a minute;
+    /// messages go on being handed over meanwhile, as many as the server sends unacknowledged. Stale answers are ignored.
+    Stored {
+        stream: StreamId,
+        tag: EpochTag,
+        handled: u32,
+        ok: bool,
+    },
     /// What the app made of [`crate::Output::Turn`]: its callbacks have all returned (`ok`), or one of them failed. Stale turns
     /// are ignored.
     Handled {
@@ -58,6 +70,9 @@ pub enum Input<'a> {
         turn: u32,
         ok: bool,
     },
+
+    /// The app will never do well with what has this turn: it counts as failed for the last time.
+    GiveUp { stream: StreamId, turn: u32 },
 
     // --- the credentials provider, answering `Output::Credentials` ---
     /// `ready`: the driver holds credentials to send with `Outgoing::Login`; else the login attempt
@@ -199,4 +214,23 @@ pub enum ApiMisuse {
     UnknownEvent,
     /// A stream's number that is not below [`crate::MAX_STREAMS`].
     NoSuchStream,
+    /// A stream that is in use cannot be forgotten.
+    StreamInUse,
 }
+
+impl std::fmt::Display for ApiMisuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Destroyed => "the client was destroyed",
+            Self::RequestIdOutOfTurn => "the request's id is not the next one",
+            Self::ListenerIdOutOfTurn => "the listener's id is not the next one",
+            Self::BadPattern => "the pattern is empty or too long",
+            Self::TooManyListeners => "there are too many listeners",
+            Self::UnknownEvent => "the event's number was never interned",
+            Self::NoSuchStream => "the stream's number is too large",
+            Self::StreamInUse => "the stream is in use",
+        })
+    }
+}
+
+impl std::error::Error for ApiMisuse {}

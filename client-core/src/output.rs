@@ -1,5 +1,7 @@
 //! What the client decides: orders to the driver, and news for the app, in one ordered queue.
 
+use std::fmt;
+
 use crate::{Epoch, EpochTag, GapReason, ListenerId, PayloadRef, Phase, RequestId, StreamId};
 
 /// One decision. The driver carries them out in the order in which they come.
@@ -35,7 +37,8 @@ pub enum Output {
         turn: u32,
         body: Option<PayloadRef>,
     },
-    /// Remember durably that everything of the stream up to `handled` was handled, before the next output is carried out.
+    /// Remember durably that everything of the stream up to `handled` was handled; answer with `Input::Stored`, also later. What
+    /// is not stored is not acknowledged.
     Persist {
         stream: StreamId,
         tag: EpochTag,
@@ -57,7 +60,7 @@ pub struct Position {
     pub tag: EpochTag,
     /// It holds everything up to here.
     pub received: u32,
-    /// Everything up to here was handled, and persisted.
+    /// Everything up to here was handled, and is stored; 0 where nothing of this epoch is.
     pub handled: u32,
 }
 
@@ -177,3 +180,40 @@ pub enum DropReason {
     /// A later request of the same key took its place.
     Superseded,
 }
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asked => "the app closed the line",
+            Self::LoggedOut => "the user logged out",
+            Self::DialFailed => "the dial failed",
+            Self::DialTimedOut => "the dial took too long",
+            Self::Remote { code: Some(code) } => {
+                return write!(f, "the server closed the line with code {code}");
+            }
+            Self::Remote { code: None } => "the server closed the line",
+            Self::Dead => "the line was dead",
+            Self::Error => "the line failed",
+            Self::Offline => "the network is gone",
+        })
+    }
+}
+
+impl std::error::Error for CloseReason {}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotReady => {
+                "the client is not logged in: wait until it is ready, or let the request be queued"
+            }
+            Self::Full => "too much waits already",
+            Self::Dropped(DropReason::Full) => "later requests took its place in the full outbox",
+            Self::Dropped(DropReason::Expired) => "it waited too long in the outbox",
+            Self::Dropped(DropReason::Superseded) => "a later one of the same key took its place",
+            Self::Socket => "the socket did not take it",
+        })
+    }
+}
+
+impl std::error::Error for NotSent {}

@@ -46,6 +46,10 @@ pub(crate) struct Stream {
     pub(crate) tag: Option<EpochTag>,
     /// Everything up to here was handled.
     pub(crate) handled: u32,
+    /// Everything up to here is in the driver's storage, in the epoch of `tag`: never more than `handled`.
+    pub(crate) stored: u32,
+    /// The storage has not said yet that it has `handled`.
+    pub(crate) is_unstored: bool,
     /// What the server was told of that, by the login or since.
     pub(crate) acked: u32,
     /// The server said on the present session where the stream stands.
@@ -61,12 +65,19 @@ impl Stream {
         Self {
             tag: None,
             handled: 0,
+            stored: 0,
+            is_unstored: false,
             acked: 0,
             attached: false,
             hand: Hand::Free,
             failures: 0,
             queue: Vec::new(),
         }
+    }
+
+    /// The session speaks of it, or something of it waits or is in hand.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.attached || !self.queue.is_empty()
     }
 
     /// Where it stands once everything that waits is handled.
@@ -89,7 +100,7 @@ impl Stream {
         self.tag.map(|tag| Position {
             tag,
             received,
-            handled: self.handled,
+            handled: self.stored,
         })
     }
 
@@ -113,7 +124,10 @@ impl Stream {
     /// The front was handled: the position moves there. There is a front exactly while the hand is not free.
     pub(crate) fn pass_front(&mut self) {
         let front = self.queue.remove(0);
-        if let Item::Gap { tag, .. } = front {
+        if let Item::Gap { tag, to, .. } = front {
+            // A stream that was set back keeps its epoch.
+            let is_same = self.tag == Some(tag);
+            self.stored = if is_same { self.stored.min(to) } else { 0 };
             self.tag = Some(tag);
             // Whatever was told before counts elsewhere.
             self.acked = 0;

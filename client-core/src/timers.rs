@@ -23,11 +23,13 @@ pub(crate) enum Timer {
     Ack,
     /// A message that the app failed with is handed over again.
     Redeliver,
+    /// A position that could not be stored is tried again.
+    Store,
 }
 
 impl Timer {
     /// Every timer, in the order in which those that are due together ring.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Dial,
         Self::Login,
         Self::Grace,
@@ -37,6 +39,7 @@ impl Timer {
         Self::Reconnect,
         Self::Ack,
         Self::Redeliver,
+        Self::Store,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Timer {
             Self::Stable => "stable",
             Self::Ack => "ack",
             Self::Redeliver => "redeliver",
+            Self::Store => "store",
         }
     }
 }

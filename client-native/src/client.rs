@@ -94,7 +94,9 @@ impl Client {
     ///
     /// With [`Builder::durable`], a stored push counts as handled when the handler's future has ended well, and not before: the
     /// device's position moves then, and outlives the process. A handler that fails, or panics, gets it again after 500 ms, 1 s,
-    /// 2 s and 4 s; after the fifth failure [`News::Poisoned`] tells of it and the stream goes on. The streams of one device wait
+    /// 2 s and 4 s, and its stream waits meanwhile; each failure is [`News::HandlerFailed`] and a line of the log. After the fifth
+    /// [`News::Poisoned`] tells of it and the stream goes on: at once where the error is a [`crate::GiveUp`] or a
+    /// [`serde_json::Error`], such as `push.parse_msg()?` ends with. The streams of one device wait
     /// for their handlers, so one that never ends holds its stream up for ever. Where several hear the same push, all of them get it
     /// again when one fails.
     ///

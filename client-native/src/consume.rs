@@ -16,8 +16,19 @@ use tokio::sync::mpsc;
 use crate::Push;
 use crate::driver::Shared;
 
-/// Why a handler failed; the push is handed over again.
+/// Why a handler failed; the push is handed over again, unless the error says that this is of no use: see [`GiveUp`].
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A handler's word that it will never do well with this push: it is given up at once, [`crate::News::Poisoned`] tells of it, and its
+/// stream goes on. A [`serde_json::Error`] (what `push.parse_msg()?` ends with) counts as that word: what cannot be read today
+/// cannot be read in a second either.
+#[derive(Debug, thiserror::Error)]
+#[error("given up: {0}")]
+pub struct GiveUp(pub HandlerError);
+
+fn is_final(error: &HandlerError) -> bool {
+    error.is::<GiveUp>() || error.is::<serde_json::Error>()
+}
 
 /// Messages of a stream that will never come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +106,7 @@ impl Line {
         let loose = Arc::new(AtomicUsize::new(0));
         let waiting = Arc::clone(&loose);
         let closed = shared.closed.clone();
+        let client = Arc::downgrade(shared);
         let work = async move {
             loop {
                 let job = tokio::select! {
@@ -109,20 +121,36 @@ impl Line {
                     waiting.fetch_sub(1, Ordering::Relaxed);
                 }
                 // A handler that panics has failed like any other.
+                let push = match &news {
+                    News::Push(push) => Some(push.clone()),
+                    News::Gap(_) => None,
+                };
                 let work = AssertUnwindSafe(async { handler(news).await }).catch_unwind();
                 let outcome = tokio::select! {
                     biased;
                     () = closed.cancelled() => return,
                     outcome = work => outcome,
                 };
-                match outcome {
+                let error: HandlerError = match outcome {
                     Ok(Ok(())) => {
                         if let Some(turn) = turn {
                             turn.done();
                         }
+                        continue;
                     }
-                    Ok(Err(error)) => tracing::warn!(%error, "a handler failed"),
-                    Err(_) => tracing::error!("a handler panicked"),
+                    Ok(Err(error)) => error,
+                    Err(_) => "the handler panicked".into(),
+                };
+                tracing::warn!(%error, event = push.as_ref().map(Push::event), "a handler failed");
+                let said = crate::News::HandlerFailed {
+                    push,
+                    error: error.to_string().into(),
+                };
+                if let Some(client) = client.upgrade() {
+                    client.with(|state| state.publish(said));
+                }
+                if let Some(turn) = turn.filter(|_| is_final(&error)) {
+                    turn.give_up();
                 }
             }
         };
@@ -164,6 +192,7 @@ pub(crate) struct Turn {
     stream: StreamId,
     number: u32,
     failed: AtomicBool,
+    given_up: AtomicBool,
 }
 
 /// One consumer's share in a turn. Let go before it is done, it has failed.
@@ -176,6 +205,7 @@ impl Turn {
             stream,
             number,
             failed: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         })
     }
 
@@ -187,6 +217,12 @@ impl Turn {
 impl Share {
     fn done(mut self) {
         self.0 = None;
+    }
+
+    fn give_up(self) {
+        if let Some(turn) = &self.0 {
+            turn.given_up.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -201,11 +237,13 @@ impl Drop for Share {
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(client) = self.client.upgrade() {
-            client.answer_turn(
-                self.stream,
-                self.number,
-                !self.failed.load(Ordering::Relaxed),
-            );
+            let (stream, turn) = (self.stream, self.number);
+            let ok = !self.failed.load(Ordering::Relaxed);
+            client.answer_turn(if self.given_up.load(Ordering::Relaxed) {
+                Input::GiveUp { stream, turn }
+            } else {
+                Input::Handled { stream, turn, ok }
+            });
         }
     }
 }

@@ -20,6 +20,10 @@ use crate::connect::connect;
 /// Read and write buffers of an idle socket, in bytes: small, because there may be many clients.
 const SOCKET_BUFFER_BYTES: usize = 2 * 1024;
 
+/// What may wait to be written, in bytes: one message at its largest, and pongs. Where a server pings and reads nothing, only the
+/// latest of its pings is answered then, and a message that finds no room ends the line.
+const WRITE_BUFFER_BYTES: usize = crate::socket::QUEUE_BYTES + 64 * 1024;
+
 /// An open socket.
 pub(crate) enum Socket {
     Plain(Box<WebSocketStream<TcpStream>>),
@@ -63,12 +67,25 @@ impl Endpoint {
             url: without_secrets(url),
             why,
         };
+        if url.trim().is_empty() {
+            return Err(bad(
+                "it is empty: name the server, such as wss://example.com",
+            ));
+        }
         let uri: Uri = url.parse().map_err(|_| bad("it is not a URL"))?;
         let secure = match uri.scheme_str() {
             Some("ws") => false,
             Some("wss") => true,
+            Some("http") => return Err(bad("it must begin with ws:// instead of http://")),
+            Some("https") => return Err(bad("it must begin with wss:// instead of https://")),
             _ => return Err(bad("it must begin with ws:// or wss://")),
         };
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
+            return Err(bad("it has a user name, which a WebSocket cannot send"));
+        }
         let host = uri
             .host()
             .filter(|host| !host.is_empty())
@@ -99,6 +116,7 @@ impl Endpoint {
         let config = WebSocketConfig::default()
             .read_buffer_size(SOCKET_BUFFER_BYTES)
             .write_buffer_size(SOCKET_BUFFER_BYTES)
+            .max_write_buffer_size(WRITE_BUFFER_BYTES)
             .max_message_size(Some(self.max_message_bytes))
             .max_frame_size(Some(self.max_message_bytes));
         let Some((name, tls)) = &self.tls else {

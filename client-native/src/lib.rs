@@ -10,6 +10,8 @@
 //!     let bot = Client::builder("ws://127.0.0.1:2345")
 //!         .classic_credentials("user:6", "the key of the role")?
 //!         .connect()?;
+//!     // `connect` returns at once. A request before the login is answered `NotSent(NotReady)`, unless it may wait: `.queue()`.
+//!     bot.ready().await?;
 //!
 //!     let mut chats = bot.on("chat*")?;
 //!     while let Some(push) = chats.recv().await {
@@ -58,7 +60,7 @@ mod wire_id;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Client, ListenError};
-pub use consume::{Consumer, Gap, HandlerError};
+pub use consume::{Consumer, Gap, GiveUp, HandlerError};
 pub use credentials::{Credentials, CredentialsError, CredentialsProvider};
 pub use heartline_client_core::{
     Backoff, CloseReason, Config, DropReason, GapReason, NotSent, Phase, WaitReason,

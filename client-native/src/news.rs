@@ -28,6 +28,31 @@ pub enum News {
     Disconnected {
         /// Why.
         reason: CloseReason,
+        /// What the system, TLS, the handshake or the server said of it, escaped; `None` where nothing did. For people.
+        detail: Option<Arc<str>>,
+    },
+    /// The position of a stream could not be stored. It is tried again, with a backoff of 1 s to a minute and with each message that is
+    /// handled; until then nothing behind the stored one is acknowledged, and a restart repeats it. Messages go on coming, as
+    /// many as the server sends unacknowledged (256).
+    PositionNotStored {
+        /// The stream.
+        stream: Box<str>,
+        /// Up to where it was handled.
+        handled: u32,
+        /// What the storage said.
+        error: Arc<str>,
+    },
+    /// A device remembers 64 streams; the one that was unused for the longest time made room for another.
+    PositionForgotten {
+        /// The stream that was forgotten.
+        stream: Box<str>,
+    },
+    /// A handler failed with a push. It gets it again, see [`crate::Client::consume`].
+    HandlerFailed {
+        /// The push; `None`: it was a gap.
+        push: Option<Push>,
+        /// What the handler said.
+        error: Arc<str>,
     },
     /// Messages of a stream will never come. See also [`crate::Client::consume_gaps`], which a restart does not make forget.
     Gap(Gap),

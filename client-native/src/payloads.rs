@@ -3,9 +3,11 @@
 //! Each reference is answered by the core with exactly one of settle, news, pong or release, so this store is
 //! bounded by what one batch of inputs brought in, and by what the core keeps of durable streams.
 
-use std::collections::HashMap;
+use std::fmt;
 
 use heartline_client_core::PayloadRef;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use slab::Slab;
 
@@ -70,6 +72,48 @@ impl Payloads {
 
 /// A field of a JSON object, as it is spelled. Duplicates: the last one counts.
 pub(crate) fn field<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    let fields: HashMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
-    fields.get(name).copied()
+    let mut fields = serde_json::Deserializer::from_str(object.get());
+    fields.deserialize_map(Field(name)).ok()?
+}
+
+/// Looks for the field of this name, past others whose names are no proper text.
+struct Field<'n>(&'n str);
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some((name, value)) = map.next_entry::<Name, &RawValue>()? {
+            if *name.0 == *self.0.as_bytes() {
+                found = Some(value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A name as bytes: a lone surrogate is no text.
+struct Name(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Name, E> {
+                Ok(Name(bytes.into()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
 }

@@ -1,6 +1,5 @@
 //! Where a device's positions are remembered between two lives of its process.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -8,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use heartline_protocol::{MAX_STREAMS, parse_epoch};
-use serde_json::{Value, json};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
 
 /// How far a device has handled a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct StoredPosition {
 /// - What `save` has taken is what the next `load` answers, also after a crash of the process.
 /// - A `save` that fails leaves the former position in place. The device then repeats messages after a restart; none is lost.
 pub trait PositionStore: Send + 'static {
-    /// Everything that is remembered, by stream. Asked once, when the client is made.
+    /// Everything that is remembered, by stream, the one that was stored last at the end. Asked once, when the client is made.
     ///
     /// # Errors
     /// When the storage cannot be read: the client is not made.
@@ -38,21 +39,82 @@ pub trait PositionStore: Send + 'static {
     /// # Errors
     /// When it cannot be written.
     fn save(&mut self, stream: &str, position: StoredPosition) -> io::Result<()>;
+
+    /// Forgets the position of a stream: it makes room for another. Without it, the storage only grows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn forget(&mut self, stream: &str) -> io::Result<()> {
+        let _ = stream;
+        Ok(())
+    }
+}
+
+/// Positions in the order in which they were stored.
+#[derive(Clone, Debug, Default)]
+struct Known(Vec<(Box<str>, StoredPosition)>);
+
+impl Known {
+    /// Puts a position at the end, in place of the former one.
+    fn put(&mut self, stream: &str, position: StoredPosition) {
+        self.take(stream);
+        self.0.push((stream.into(), position));
+    }
+
+    fn take(&mut self, stream: &str) {
+        self.0.retain(|(known, _)| **known != *stream);
+    }
+
+    fn has(&self, stream: &str) -> bool {
+        self.0.iter().any(|(known, _)| **known == *stream)
+    }
+}
+
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Known;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of positions")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Known, A::Error> {
+                let mut known = Known::default();
+                while let Some((stream, (epoch, handled))) =
+                    map.next_entry::<Box<str>, (String, u32)>()?
+                {
+                    let epoch = parse_epoch(&epoch)
+                        .ok_or_else(|| A::Error::custom("an epoch is 16 hexadecimal digits"))?;
+                    known.put(&stream, StoredPosition { epoch, handled });
+                }
+                Ok(known)
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 /// Positions in memory, for tests and for devices that need not outlive their process. All clones are the same memory.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryPositions(Arc<Mutex<BTreeMap<Box<str>, StoredPosition>>>);
+pub struct MemoryPositions(Arc<Mutex<Known>>);
 
 impl PositionStore for MemoryPositions {
     fn load(&mut self) -> io::Result<Vec<(Box<str>, StoredPosition)>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.iter().map(|(name, at)| (name.clone(), *at)).collect())
+        Ok(known.0.clone())
     }
 
     fn save(&mut self, stream: &str, position: StoredPosition) -> io::Result<()> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(stream.into(), position);
+        known.put(stream, position);
+        Ok(())
+    }
+
+    fn forget(&mut self, stream: &str) -> io::Result<()> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.take(stream);
         Ok(())
     }
 }
@@ -66,7 +128,7 @@ pub struct FilePositions {
     path: PathBuf,
     fresh: PathBuf,
     is_synced: bool,
-    known: BTreeMap<Box<str>, StoredPosition>,
+    known: Known,
 }
 
 impl FilePositions {
@@ -79,7 +141,7 @@ impl FilePositions {
             fresh: fresh.into(),
             path,
             is_synced: false,
-            known: BTreeMap::new(),
+            known: Known::default(),
         }
     }
 
@@ -89,12 +151,13 @@ impl FilePositions {
         self
     }
 
-    fn write(&self) -> io::Result<()> {
-        let entries = self.known.iter().map(|(stream, at)| {
+    fn write(&self, known: &Known) -> io::Result<()> {
+        // In their order, which a map of values would not keep.
+        let entries = known.0.iter().map(|(stream, at)| {
             let entry = json!([format!("{:016x}", at.epoch), at.handled]);
-            (stream.to_string(), entry)
+            format!("{}:{entry}", json!(stream))
         });
-        let text = Value::Object(entries.collect()).to_string();
+        let text = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
         let mut file = File::create(&self.fresh)?;
         file.write_all(text.as_bytes())?;
         if self.is_synced {
@@ -128,34 +191,28 @@ impl PositionStore for FilePositions {
                 ),
             )
         };
-        let entries: BTreeMap<Box<str>, (String, u32)> =
-            serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
-        for (stream, (epoch, handled)) in entries {
-            let epoch =
-                parse_epoch(&epoch).ok_or_else(|| damaged(&"an epoch is 16 hexadecimal digits"))?;
-            self.known.insert(stream, StoredPosition { epoch, handled });
-        }
-        Ok(self
-            .known
-            .iter()
-            .map(|(name, at)| (name.clone(), *at))
-            .collect())
+        self.known = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
+        Ok(self.known.0.clone())
     }
 
     fn save(&mut self, stream: &str, position: StoredPosition) -> io::Result<()> {
-        if self.known.len() >= MAX_STREAMS && !self.known.contains_key(stream) {
+        if self.known.0.len() >= MAX_STREAMS && !self.known.has(stream) {
             return Err(io::Error::other(format!(
                 "{} remembers {MAX_STREAMS} streams already, the most there can be",
                 self.path.display()
             )));
         }
-        let former = self.known.insert(stream.into(), position);
-        self.write().inspect_err(|_| {
-            match former {
-                Some(former) => self.known.insert(stream.into(), former),
-                None => self.known.remove(stream),
-            };
-        })
+        let mut known = self.known.clone();
+        known.put(stream, position);
+        self.write(&known)?;
+        self.known = known;
+        Ok(())
+    }
+
+    fn forget(&mut self, stream: &str) -> io::Result<()> {
+        // Removed from what is written next, should this fail.
+        self.known.take(stream);
+        self.write(&self.known)
     }
 }
 
@@ -178,9 +235,12 @@ mod tests {
         let later = StoredPosition { handled: 8, ..AT };
         store.save("user:6", later).unwrap();
         drop(store);
-        let mut found = open().load().unwrap();
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(found, [("room:心".into(), AT), ("user:6".into(), later)]);
+        let both = [("room:心".into(), AT), ("user:6".into(), later)];
+        assert_eq!(open().load().unwrap(), both, "the latest stands last");
+        let mut store = open();
+        store.load().unwrap();
+        store.forget("room:心").unwrap();
+        assert_eq!(open().load().unwrap(), [("user:6".into(), later)]);
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl Reply {
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// It never left; asking again is safe.
-    #[error("the request was not sent: {0:?}")]
+    #[error("the request was not sent: {0}")]
     NotSent(NotSent),
     /// It was handed to the socket and the line was lost: its fate is unknown.
     #[error("the line was lost after the request was sent; its fate is unknown")]

@@ -17,7 +17,7 @@ use crate::dial::{DialError, Socket};
 use crate::driver::Shared;
 
 /// What may wait for one socket, in bytes. A frame beyond it is not sent, and its request settles as `NotSent`.
-const QUEUE_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a farewell may take: what is queued, the close frame, and the peer's answer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -64,7 +64,7 @@ impl Line {
         let size = wire.len();
         // Only the driver adds, under its lock, so nothing can come between the question and the addition.
         let waiting = self.queued.load(Ordering::Relaxed);
-        if waiting > 0 && waiting + size > QUEUE_BYTES {
+        if waiting + size > QUEUE_BYTES {
             return false;
         }
         self.queued.fetch_add(size, Ordering::Relaxed);
@@ -85,6 +85,7 @@ enum End {
     Closed {
         code: Option<u16>,
         retry_after_ms: Option<u32>,
+        detail: Option<String>,
     },
     Failed(Error),
 }
@@ -104,15 +105,15 @@ pub(crate) async fn run(client: Arc<Shared>, epoch: Epoch, mut orders: Orders) {
             reason,
             retry_after_ms,
         }) => {
-            tracing::debug!(%reason, "the dial failed");
-            client.report(match retry_after_ms {
+            let input = match retry_after_ms {
                 None => Input::Failed { epoch },
                 advice => Input::Closed {
                     epoch,
                     code: None,
                     retry_after_ms: advice,
                 },
-            });
+            };
+            client.report(input, Some(reason));
         }
     }
 }
@@ -124,7 +125,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut orders: Orders,
 ) {
     let (mut sink, mut stream) = socket.split();
-    client.report(Input::Opened { epoch });
+    client.report(Input::Opened { epoch }, None);
     let end = tokio::select! {
         biased;
         order = &mut orders.close => order.map_or(End::Forgotten, End::Ordered),
@@ -157,18 +158,19 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         End::Closed {
             code,
             retry_after_ms,
+            detail,
         } => {
             // The core first: the next dial need not wait for the old socket's last bytes.
-            client.report(Input::Closed {
+            let input = Input::Closed {
                 epoch,
                 code,
                 retry_after_ms,
-            });
+            };
+            client.report(input, detail);
             let _ = tokio::time::timeout(FAREWELL, sink.close()).await;
         }
         End::Failed(error) => {
-            tracing::debug!(%error, "the socket failed");
-            client.report(Input::Failed { epoch });
+            client.report(Input::Failed { epoch }, Some(error.to_string()));
         }
     }
 }
@@ -181,6 +183,7 @@ async fn read<S: futures::Stream<Item = Result<Message, Error>> + Unpin>(
     const GONE: End = End::Closed {
         code: None,
         retry_after_ms: None,
+        detail: None,
     };
     loop {
         match stream.next().await {
@@ -190,9 +193,11 @@ async fn read<S: futures::Stream<Item = Result<Message, Error>> + Unpin>(
                 let retry_after_ms = frame
                     .as_ref()
                     .and_then(|frame| CloseCode::parse_retry(&frame.reason));
+                let reason = frame.as_ref().map(|frame| frame.reason.as_str().to_owned());
                 return End::Closed {
                     code: frame.map(|frame| frame.code.into()),
                     retry_after_ms,
+                    detail: reason.filter(|reason| !reason.is_empty()),
                 };
             }
             Some(Ok(_)) => client.sign_of_life(epoch),

@@ -96,7 +96,7 @@ async fn a_half_open_line_is_noticed() {
 
     let reason = async {
         loop {
-            if let News::Disconnected { reason } = news.recv().await.expect("news") {
+            if let News::Disconnected { reason, .. } = news.recv().await.expect("news") {
                 return reason;
             }
         }

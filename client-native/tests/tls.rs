@@ -67,7 +67,7 @@ async fn refused(server: &Server, client: heartline_client_native::Client) {
     let handshake = server.try_accept_tls();
     let reason = async {
         loop {
-            if let News::Disconnected { reason } = news.recv().await.expect("news") {
+            if let News::Disconnected { reason, .. } = news.recv().await.expect("news") {
                 return reason;
             }
         }

@@ -45,11 +45,11 @@ export interface Host {
   onVisibility?(listener: (visible: boolean) => void): () => void
 }
 
-/** A platform's storage of texts: what `set` has taken is there in the app's next life. */
+/** A platform's storage of texts: what `set` has taken is there in the app's next life. One that throws, or whose promise rejects, has not taken it. */
 export interface PositionStorage {
   /** Anything empty when there is nothing. */
   get(key: string): unknown
-  set(key: string, value: string): void
+  set(key: string, value: string): unknown
 }
 
 /** Options of the platform's connect call that are passed through. */

@@ -32,6 +32,8 @@ pub enum Fault {
     CallbackFails,
     /// A callback takes long.
     SlowCallback,
+    /// The device's storage does not take a position.
+    StorageFails,
     /// The server is killed. What its disk had not synced is lost, kept or torn.
     ServerCrash,
     /// The same in the middle of a commit.
@@ -50,7 +52,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Cut,
         Self::Stall,
         Self::BadDial,
@@ -65,6 +67,7 @@ impl Fault {
         Self::AppCrash,
         Self::CallbackFails,
         Self::SlowCallback,
+        Self::StorageFails,
         Self::ServerCrash,
         Self::CommitCrash,
         Self::Drain,

@@ -48,11 +48,15 @@ pub enum Mutant {
     ForgottenPromise,
     /// A payload that was answered for is kept.
     LeakedPayload,
+    /// A position that could not be stored counts as stored.
+    AckUnstored,
+    /// A login acknowledges what was only received.
+    LoginAcksReceived,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::AckBeforeCallback,
         Self::PersistBeforeCallback,
         Self::SubscribeAfterRead,
@@ -75,6 +79,8 @@ impl Mutant {
         Self::SyncForgotten,
         Self::ForgottenPromise,
         Self::LeakedPayload,
+        Self::AckUnstored,
+        Self::LoginAcksReceived,
     ];
 
     /// The mistake of this name, in any spelling of dashes and cases.

@@ -103,6 +103,8 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
+        // What the store takes for acknowledged changes here only.
+        let is_servers = matches!(event, Event::Server(..) | Event::Up(_));
         let stage = &mut self.stage;
         match event {
             Event::Up(link) => self.server.arrives(stage, link),
@@ -131,6 +133,13 @@ impl World {
             }
             Event::Fault => self.fault(),
             Event::Tick => {}
+        }
+        // What a commit that it died in left behind is told when it starts again.
+        if is_servers && self.server.is_up() {
+            for (at, device) in self.devices.iter().enumerate() {
+                let acked = self.server.acked(device.stream(), device.name());
+                self.stage.oracle.acked(at, acked);
+            }
         }
     }
 

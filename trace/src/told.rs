@@ -92,6 +92,17 @@ fn numbers(input: Input<'_>) -> (u32, [u32; 4]) {
             tag,
             handled,
         } => (codes::IN_POSITION, [place(stream, tag), handled, 0, 0]),
+        Input::Stored {
+            stream,
+            tag,
+            handled,
+            ok,
+        } => (
+            codes::IN_STORED,
+            [place(stream, tag), handled, ok.into(), 0],
+        ),
+        Input::GiveUp { stream, turn } => (codes::IN_GIVE_UP, [stream.0, turn, 0, 0]),
+        Input::Forget { stream } => (codes::IN_FORGET, one(stream.0)),
         Input::Handled { stream, turn, ok } => (codes::IN_HANDLED, [stream.0, turn, ok.into(), 0]),
         Input::Credentials { id, ready } => {
             (codes::IN_CREDENTIALS, [id.0 as u32, ready.into(), 0, 0])

@@ -34,6 +34,9 @@ pub const IN_ATTACHED: u32 = 23; // epoch, place, offset
 pub const IN_DURABLE: u32 = 24; // epoch, stream, offset, body
 pub const IN_GAP: u32 = 25; // epoch, place, from, to: of retention
 pub const IN_GAP_EPOCH: u32 = 26; // the same: the stream is another one
+pub const IN_STORED: u32 = 27; // place, handled, ok
+pub const IN_FORGET: u32 = 28; // stream
+pub const IN_GIVE_UP: u32 = 29; // stream, turn
 
 // A place: the number of a stream, and from this bit on that of its epoch. Both are below what is left for them.
 pub const PLACE_SHIFT: u32 = 6;
@@ -133,3 +136,4 @@ pub const MISUSE_UNKNOWN_EVENT: i32 = -7;
 pub const MISUSE_NO_SUCH_CLIENT: i32 = -8;
 pub const MISUSE_NO_SUCH_INPUT: i32 = -9;
 pub const MISUSE_NO_SUCH_STREAM: i32 = -10;
+pub const MISUSE_STREAM_IN_USE: i32 = -11;

@@ -60,6 +60,22 @@ pub fn input(kind: u32, [a, b, c, d]: [u32; 4]) -> Option<Input<'static>> {
                 handled: b,
             }
         }
+        codes::IN_GIVE_UP => Input::GiveUp {
+            stream: StreamId(a),
+            turn: b,
+        },
+        codes::IN_FORGET => Input::Forget {
+            stream: StreamId(a),
+        },
+        codes::IN_STORED => {
+            let (stream, tag) = place(a);
+            Input::Stored {
+                stream,
+                tag,
+                handled: b,
+                ok: c != 0,
+            }
+        }
         codes::IN_HANDLED => Input::Handled {
             stream: StreamId(a),
             turn: b,

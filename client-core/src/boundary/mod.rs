@@ -33,5 +33,6 @@ pub fn misuse_code(misuse: ApiMisuse) -> i32 {
         ApiMisuse::TooManyListeners => codes::MISUSE_TOO_MANY_LISTENERS,
         ApiMisuse::UnknownEvent => codes::MISUSE_UNKNOWN_EVENT,
         ApiMisuse::NoSuchStream => codes::MISUSE_NO_SUCH_STREAM,
+        ApiMisuse::StreamInUse => codes::MISUSE_STREAM_IN_USE,
     }
 }

@@ -12,14 +12,15 @@ impl Client {
     /// [`crate::Input::Timeout`], as ever. Asked again before any other call, it answers the same and changes nothing: a
     /// driver may remember the answer until then.
     ///
-    /// `None` when there is more to it (outputs wait for their turn, the line is another or not open, the event is
-    /// unknown): nothing was done, feed [`Incoming::Push`].
+    /// `None` when there is more to it (outputs wait for their turn, the line is another, not open or still a former user's,
+    /// the event is unknown): nothing was done, feed [`Incoming::Push`].
     pub fn push(
         &mut self,
         epoch: Epoch,
         event: EventId,
     ) -> Option<impl Iterator<Item = ListenerId> + '_> {
-        if !self.is_open(epoch) || !self.outputs.is_empty() || self.router.name(event).is_none() {
+        let is_ours = self.is_open(epoch) && !self.is_foreign;
+        if !is_ours || !self.outputs.is_empty() || self.router.name(event).is_none() {
             return None;
         }
         self.heard();
@@ -33,16 +34,17 @@ impl Client {
         if lives {
             self.heard();
         }
+        let is_ours = lives && !self.is_foreign;
         match frame {
             Incoming::Reply { id, ok, body } if lives => self.reply(id, ok, body),
             Incoming::Ping { token } if lives => self.send(Outgoing::Pong { token }),
             Incoming::Push { event, body } => {
-                let name = self.router.name(event).filter(|_| lives);
+                let name = self.router.name(event).filter(|_| is_ours);
                 Self::deliver(&mut self.outputs, &self.router, name, body);
                 self.out(Output::Release { body });
             }
             Incoming::NamedPush { event, body } => {
-                let name = Some(event).filter(|_| lives);
+                let name = Some(event).filter(|_| is_ours);
                 Self::deliver(&mut self.outputs, &self.router, name, body);
                 self.out(Output::Release { body });
             }

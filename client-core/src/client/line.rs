@@ -64,6 +64,7 @@ impl Client {
             self.cancel_queued();
             self.seek(self.now(), WaitReason::Backoff);
         } else if self.phase.is_open() {
+            self.is_foreign = true;
             self.begin_login();
         } else if self.phase != Phase::Connecting {
             self.revive();
@@ -114,7 +115,7 @@ impl Client {
         } else if let Some(advice_ms) = retry_after_ms {
             self.attempt = self.attempt.saturating_add(1);
             let advised = self.now().after(advice_ms.min(ADVICE_MAX_MS));
-            self.seek(advised.max(self.spaced()), WaitReason::Advised);
+            self.seek(advised.max(self.spaced), WaitReason::Advised);
         } else {
             self.wait();
         }
@@ -154,7 +155,7 @@ impl Client {
     /// Dials. The caller has seen that everything needed for it is there.
     pub(super) fn dial(&mut self) {
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
-        self.dialled_at = Some(self.now());
+        self.spaced = self.now().after(DIAL_SPACING_MS);
         self.set(Timer::Dial, self.config.dial_timeout_ms);
         self.out(Output::Open { epoch: self.epoch });
         self.enter(Phase::Connecting);
@@ -178,7 +179,7 @@ impl Client {
     fn hurry(&mut self) {
         if matches!(self.phase, Phase::Waiting { .. } | Phase::Parked) {
             self.attempt = 0;
-            self.seek(self.spaced(), WaitReason::Backoff);
+            self.seek(self.spaced, WaitReason::Backoff);
         }
     }
 
@@ -220,12 +221,6 @@ impl Client {
         self.enter(phase);
     }
 
-    /// The earliest instant at which an outside signal may cause a dial.
-    fn spaced(&self) -> Moment {
-        self.dialled_at
-            .map_or(self.now(), |at| at.after(DIAL_SPACING_MS))
-    }
-
     /// Orders the socket closed if there is one, and says whether there was.
     #[inline(never)]
     fn hang_up(&mut self, reason: CloseReason) -> bool {
@@ -247,8 +242,11 @@ impl Client {
 
     /// The socket of this epoch is gone: forgets what belonged to it. The caller then enters a phase.
     fn end_line(&mut self, reason: CloseReason) {
+        let unstored = self.timers.at(Timer::Store);
         self.timers.clear_all();
+        self.timers.set(Timer::Store, unstored);
         self.login.abandon();
+        self.is_foreign = false;
         self.ping = None;
         self.detach_streams(false);
         self.requeue();

@@ -153,6 +153,7 @@ impl Client {
         self.timers.clear(Timer::Login);
         self.timers.clear(Timer::LoginRetry);
         self.login.forgive();
+        self.is_foreign = false;
         let again = std::mem::replace(&mut self.login.ever, true);
         self.set(Timer::Heartbeat, self.config.heartbeat_interval_ms);
         if self.attempt > 0 {

@@ -18,6 +18,7 @@ impl Client {
                     Timer::Stable => self.attempt = 0,
                     Timer::Ack => self.send_acks(),
                     Timer::Redeliver => self.redeliver(),
+                    Timer::Store => self.store_again(),
                 }
             }
         }
@@ -30,7 +31,7 @@ impl Client {
             self.timers.rebase(by);
             self.pool.rebase(by);
             self.login.not_before = self.login.not_before.rebased(by);
-            self.dialled_at = self.dialled_at.map(|at| at.rebased(by));
+            self.spaced = self.spaced.rebased(by);
         }
     }
 

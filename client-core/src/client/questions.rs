@@ -9,8 +9,8 @@ impl Client {
         self.phase
     }
 
-    /// The id that the next `Input::Request` must carry. Logins and pings draw from the same sequence, so
-    /// ask right before.
+    /// The id that the next `Input::Request` must carry. Logins and pings draw from the same sequence, so ask right before: it
+    /// is this request's however much time has passed when it is fed, but not once another input was.
     pub fn next_request_id(&self) -> RequestId {
         RequestId(self.last_request + 1)
     }

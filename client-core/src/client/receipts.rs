@@ -2,19 +2,23 @@
 //! gathered: after 200 ms, or 32 messages. Also that the app is hidden, which only a server with streams understands.
 
 use super::Client;
-use crate::{Outgoing, Output, StreamId, clock::NEVER, timers::Timer};
+use crate::{EpochTag, Outgoing, Output, StreamId, clock::NEVER, timers::Timer};
 
 /// How long handled messages may wait to be acknowledged together.
 const ACK_AFTER_MS: u32 = 200;
 /// How many may.
 const ACK_AFTER: u32 = 32;
+/// A position that could not be stored is tried again after this long, then after twice as long each time.
+const STORE_AGAIN_MS: u32 = 1_000;
+/// And so many times is doubled: to a minute.
+const MAX_DOUBLED: u32 = 6;
 
 impl Client {
     /// Says with the login where every stream stands, which acknowledges it.
     pub(super) fn tell_positions(&mut self) {
         for (at, stream) in self.streams.iter_mut().enumerate() {
             if let Some(position) = stream.position() {
-                stream.acked = stream.handled;
+                stream.acked = stream.stored;
                 self.outputs.push(Output::Stand {
                     stream: StreamId(at as u32),
                     position,
@@ -23,7 +27,7 @@ impl Client {
         }
     }
 
-    /// Something was handled. Outside of a session the next login says so.
+    /// A position was stored. Outside of a session the next login says so.
     pub(super) fn acknowledge_soon(&mut self) {
         if self.phase.is_login() {
             self.unacked += 1;
@@ -40,11 +44,11 @@ impl Client {
         self.unacked = 0;
         let epoch = self.epoch;
         for (at, stream) in self.streams.iter_mut().enumerate() {
-            if stream.attached && stream.handled > stream.acked && !stream.has_gap() {
-                stream.acked = stream.handled;
+            if stream.attached && stream.stored > stream.acked && !stream.has_gap() {
+                stream.acked = stream.stored;
                 let message = Outgoing::Ack {
                     stream: StreamId(at as u32),
-                    offset: stream.handled,
+                    offset: stream.stored,
                 };
                 self.outputs.push(Output::Send { epoch, message });
             }
@@ -62,10 +66,43 @@ impl Client {
         }
     }
 
+    /// What the driver's storage made of a position: it may be acknowledged now, or is tried again.
+    pub(super) fn stored(&mut self, id: StreamId, tag: EpochTag, handled: u32, ok: bool) {
+        let stream = self.stream(id);
+        if stream.tag != Some(tag) || handled > stream.handled {
+            return;
+        }
+        if ok {
+            stream.stored = stream.stored.max(handled);
+            stream.is_unstored &= handled < stream.handled;
+            let is_new = stream.stored > stream.acked;
+            self.unstored = 0;
+            if is_new {
+                self.acknowledge_soon();
+            }
+        } else if self.timers.at(Timer::Store) == NEVER {
+            self.set(
+                Timer::Store,
+                STORE_AGAIN_MS << self.unstored.min(MAX_DOUBLED),
+            );
+            self.unstored += 1;
+        }
+    }
+
+    /// Asks again for every position that is not stored.
+    pub(super) fn store_again(&mut self) {
+        for at in 0..self.streams.len() {
+            if self.streams[at].is_unstored {
+                self.persist(StreamId(at as u32));
+            }
+        }
+    }
+
     /// Remembers where a stream stands.
     pub(super) fn persist(&mut self, id: StreamId) {
         let stream = self.stream(id);
         if let Some(tag) = stream.tag {
+            stream.is_unstored = true;
             let handled = stream.handled;
             self.out(Output::Persist {
                 stream: id,

@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl Client {
+    /// `id` was reserved by `handle`.
     pub(super) fn request(&mut self, id: RequestId, options: RequestOptions) {
-        self.allocate_id();
         let expires = match options.timeout_ms {
             0 => NEVER,
             ms => self.now().after(ms),

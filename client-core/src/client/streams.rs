@@ -26,6 +26,7 @@ impl Client {
         if stream.tag.is_none() && stream.front().is_none() {
             stream.tag = Some(tag);
             stream.handled = handled;
+            stream.stored = handled;
         }
     }
 
@@ -87,6 +88,15 @@ impl Client {
         stream.push(Item::Message { offset, body });
         self.turn(id);
         true
+    }
+
+    /// The app fails with this for the last time.
+    pub(super) fn give_up(&mut self, id: StreamId, turn: u32) {
+        let stream = self.stream(id);
+        if stream.hand == Hand::Awaited(turn) {
+            stream.failures = MAX_FAILURES - 1;
+        }
+        self.handled(id, turn, false);
     }
 
     /// What the app made of what it had in hand. Stale turns are ignored.
@@ -154,8 +164,8 @@ impl Client {
         let is_first = self.streams.iter().all(|stream| !stream.attached);
         let stream = self.stream(id);
         stream.attached = true;
-        if stream.handled > stream.acked {
-            // Handled since the login was sent.
+        if stream.stored > stream.acked {
+            // Stored since the login was sent.
             self.acknowledge_soon();
         }
         let stream = self.stream(id);
@@ -222,7 +232,6 @@ impl Client {
         if let Some(body) = body {
             self.out(Output::Release { body });
         }
-        self.acknowledge_soon();
         self.turn(id);
     }
 

@@ -96,6 +96,12 @@ pub enum Op {
         tag: u32,
         handled: u32,
     },
+    /// How the driver's storage answers from now on.
+    Storage(Storage),
+    /// It answers what it was asked first, late.
+    StorageAnswers(bool),
+    /// The number of a stream is wanted for another one.
+    Forget(u32),
     /// What an honest server and app would do next on a stream: say where it stands, push to it, be done with it.
     Serve {
         stream: u32,
@@ -109,12 +115,23 @@ pub enum Op {
     },
     /// Time passes and no timer rings until it has.
     Sleep(u64),
+    /// Time passes and nothing is fed: whatever comes next comes late.
+    Late(u64),
     /// The timer rings when it should.
     Ring,
     /// The driver's clock says something else altogether.
     ClockSays(u64),
     /// What an honest driver and server would do next.
     Honest,
+}
+
+/// How a driver's storage may answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    Works,
+    Fails,
+    /// It takes its time: see [`Op::StorageAnswers`].
+    Lags,
 }
 
 /// How a driver may feed a push.
@@ -198,6 +215,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         6 => Just(Op::Ring),
         6 => (0..30_000u64).prop_map(Op::Sleep),
         1 => (0..10_000_000u64).prop_map(Op::Sleep),
+        3 => (0..60_000u64).prop_map(Op::Late),
         1 => prop_oneof![Just(0), Just(u64::MAX >> 11), any::<u64>().prop_map(|n| n >> 2)].prop_map(Op::ClockSays),
     ];
     let (stream, tag, offset) = (|| 0..3u32, || 1..3u32, || 0..12u32);
@@ -210,6 +228,9 @@ fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(on, stream, ahead)| Op::Durable { on, stream, ahead }),
         1 => (which(), stream(), tag(), offset(), offset(), reason)
             .prop_map(|(on, stream, tag, from, to, reason)| Op::Gap { on, stream, tag, from, to, reason }),
+        2 => prop_oneof![2 => Just(Storage::Works), 1 => Just(Storage::Fails), 1 => Just(Storage::Lags)].prop_map(Op::Storage),
+        2 => any::<bool>().prop_map(Op::StorageAnswers),
+        2 => stream().prop_map(Op::Forget),
         1 => (stream(), tag(), offset()).prop_map(|(stream, tag, handled)| Op::Position { stream, tag, handled }),
         6 => (stream(), prop_oneof![5 => Just(false), 1 => Just(true)], prop_oneof![3 => Just(true), 1 => Just(false)])
             .prop_map(|(stream, stale, ok)| Op::Handled { stream, stale, ok }),

@@ -1,9 +1,9 @@
 //! The oracle: a driver with a perfect memory. It feeds a client and checks each decision against what it
 //! remembers of sockets, requests and payloads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::operations::{Latest, NAMES, Op, PATTERNS, Way, Which};
+use crate::operations::{Latest, NAMES, Op, PATTERNS, Storage, Way, Which};
 use crate::streams::Streams;
 use heartline_client_core::*;
 use heartline_trace::Recorder;
@@ -23,6 +23,11 @@ pub enum Socket {
 struct Request {
     before_login: bool,
     idempotent: bool,
+    bytes: u32,
+    /// When the caller's own timeout ends, in the machine's own time.
+    expires: Option<u64>,
+    /// When it was sent or queued last.
+    placed_at: u64,
     /// The epoch on which it was sent last.
     sent_on: Epoch,
     sent: bool,
@@ -35,6 +40,9 @@ pub struct World {
     twin: Client,
     config: Config,
     pub now: u64,
+    /// When the client was fed last, and the machine's own time then: steps back take none.
+    fed_at: u64,
+    own: u64,
     pub destroyed: bool,
     sockets: BTreeMap<Epoch, Socket>,
     /// Of the latest epoch: its end was told.
@@ -62,6 +70,15 @@ pub struct World {
     /// The present input is the app's own order, which needs no patience.
     app_orders: bool,
     latest_login: Option<RequestId>,
+    /// The ids of every login, ping and request that was sent.
+    wire_ids: BTreeSet<RequestId>,
+    /// The latest reply that was fed: to what, and its body.
+    replied: Option<(RequestId, PayloadRef)>,
+    /// The identity changed on this line, and its login was not answered yet.
+    is_foreign: bool,
+    storage: Storage,
+    /// What the storage was asked to keep and has not answered, oldest first.
+    storing: VecDeque<(StreamId, EpochTag, u32)>,
     log: Vec<Output>,
     /// Where this life is written down.
     pub recorder: Option<Recorder>,
@@ -77,6 +94,8 @@ impl World {
             twin: Client::new(config.clone(), seed, Millis(now)),
             config,
             now,
+            fed_at: now,
+            own: 0,
             destroyed: false,
             sockets: BTreeMap::new(),
             end_told: true,
@@ -95,10 +114,24 @@ impl World {
             streams: Streams::default(),
             app_orders: false,
             latest_login: None,
+            wire_ids: BTreeSet::new(),
+            replied: None,
+            is_foreign: false,
+            storage: Storage::Works,
+            storing: VecDeque::new(),
             log: Vec::new(),
             recorder: None,
             fresh: Vec::new(),
         }
+    }
+
+    /// A world whose twin has lived for so long already.
+    pub fn with_an_aged_twin(config: Config, seed: u64, age_ms: u64) -> Self {
+        let mut world = Self::new(config, seed);
+        let origin = Millis(world.now.wrapping_sub(age_ms));
+        world.twin = Client::new(world.config.clone(), seed, origin);
+        assert_eq!(world.twin.handle(Millis(world.now), Input::Timeout), Ok(()));
+        world
     }
 
     pub fn play(&mut self, op: &Op) {
@@ -108,6 +141,7 @@ impl World {
             Op::Disconnect => self.feed(Input::Disconnect),
             Op::Destroy => self.feed(Input::Destroy),
             Op::Identity(present) => {
+                self.is_foreign |= self.client.phase().is_open();
                 self.feed(Input::Identity { present });
                 if !self.destroyed {
                     // What one user was refused does not count against the next.
@@ -308,6 +342,23 @@ impl World {
                     self.play(&Op::Durable { on, stream, ahead });
                 }
             }
+            Op::Storage(how) => {
+                self.storage = how;
+                self.store();
+            }
+            Op::StorageAnswers(ok) => self.storage_answers(ok),
+            Op::Forget(stream) => {
+                let stream = StreamId(stream);
+                match self.try_feed(Input::Forget { stream }) {
+                    Ok(()) => {
+                        self.streams.forgotten(stream);
+                        // What was asked for it is asked for nobody.
+                        self.storing.retain(|(of, _, _)| *of != stream);
+                    }
+                    Err(misuse) if self.destroyed => assert_eq!(misuse, ApiMisuse::Destroyed),
+                    Err(misuse) => assert_eq!(misuse, ApiMisuse::StreamInUse),
+                }
+            }
             Op::Handled { stream, stale, ok } => {
                 let stream = StreamId(stream);
                 let turn = self.streams.turn(stream, stale);
@@ -338,6 +389,7 @@ impl World {
                 self.now = self.now.saturating_add(ms);
                 self.feed(Input::Timeout);
             }
+            Op::Late(ms) => self.now = self.now.saturating_add(ms),
             Op::Ring => {
                 self.ring();
             }
@@ -385,7 +437,7 @@ impl World {
         let Some(at) = self.client.poll_timeout() else {
             return false;
         };
-        self.now = at.0;
+        self.now = self.now.max(at.0);
         self.feed(Input::Timeout);
         true
     }
@@ -408,6 +460,7 @@ impl World {
 
     pub fn reply(&mut self, epoch: Epoch, id: RequestId, ok: bool) {
         let body = self.payload();
+        self.replied = Some((id, body));
         self.feed(Input::Frame {
             epoch,
             frame: Incoming::Reply { id, ok, body },
@@ -422,6 +475,10 @@ impl World {
                 Request {
                     before_login: options.before_login,
                     idempotent: options.idempotent,
+                    bytes: options.bytes,
+                    expires: (options.timeout_ms > 0)
+                        .then(|| self.own_now() + u64::from(options.timeout_ms)),
+                    placed_at: self.own_now(),
                     ..Request::default()
                 },
             );
@@ -475,6 +532,8 @@ impl World {
             _ => None,
         });
         let open = !self.destroyed && self.sockets.get(&self.epoch(on)) == Some(&Socket::Open);
+        // What came for a former user is nobody's.
+        let open = open && !self.is_foreign;
         let expected = self
             .listeners
             .iter()
@@ -490,6 +549,7 @@ impl World {
     fn push_quickly(&mut self, on: Which, event: EventId) {
         let epoch = self.epoch(on);
         let open = !self.destroyed && self.sockets.get(&epoch) == Some(&Socket::Open);
+        let open = open && !self.is_foreign;
         let ask = |client: &mut Client| client.push(epoch, event).map(Vec::from_iter);
         let hearers = ask(&mut self.client);
         assert_eq!(
@@ -512,7 +572,7 @@ impl World {
         let frame = Incoming::Push { event, body };
         let fed = self
             .twin
-            .handle(Millis(self.now), Input::Frame { epoch, frame });
+            .handle(Millis(self.fed_at), Input::Frame { epoch, frame });
         assert_eq!(fed, Ok(()));
         assert_eq!(self.client.poll_timeout(), self.twin.poll_timeout());
         assert!(
@@ -581,6 +641,7 @@ impl World {
         let result = self.client.handle(now, input);
         assert_eq!(self.twin.handle(Millis(self.now), input), result);
         if result.is_ok() {
+            (self.own, self.fed_at) = (self.own_now(), self.now);
             self.unanswered.extend(payload_of(input));
         }
         self.fresh.clear();
@@ -599,13 +660,116 @@ impl World {
             };
             recorder.answer(&self.client, now, result.map(|()| listener));
         }
+        assert_eq!(
+            self.client.poll_timeout(),
+            self.twin.poll_timeout(),
+            "the twin waits for something else"
+        );
+        if !matches!(input, Input::SendFailed { .. }) {
+            self.look_at_the_lost();
+        }
         assert!(
             result.is_ok() || self.fresh.is_empty(),
             "misuse changed something"
         );
         self.destroyed |= input == Input::Destroy;
         self.look();
+        self.store();
         result
+    }
+
+    /// The storage answers what it was asked, unless it takes its time.
+    fn store(&mut self) {
+        let fresh = std::mem::take(&mut self.fresh);
+        while self.storage != Storage::Lags && !self.storing.is_empty() {
+            self.storage_answers(self.storage == Storage::Works);
+        }
+        self.fresh.splice(0..0, fresh);
+    }
+
+    fn storage_answers(&mut self, ok: bool) {
+        let Some((stream, tag, handled)) = self.storing.pop_front() else {
+            return;
+        };
+        if ok {
+            self.streams.stored(stream, tag, handled);
+        }
+        self.feed(Input::Stored {
+            stream,
+            tag,
+            handled,
+            ok,
+        });
+    }
+
+    /// The machine's own time, should it be fed now.
+    fn own_now(&self) -> u64 {
+        let step = self.now.wrapping_sub(self.fed_at);
+        let step = if step <= u64::MAX / 2 { step } else { 0 };
+        self.own + step.min((1 << 31) - 1)
+    }
+
+    /// What may be done twice is not given up with its line, where the outbox has room for it.
+    fn look_at_the_lost(&self) {
+        let lost = self.fresh.iter().filter_map(|output| match output {
+            Output::Settle {
+                id,
+                result: Err(RequestError::SentUnknown),
+            } => Some(self.requests[id]),
+            _ => None,
+        });
+        let is_dropped = |output: &Output| {
+            matches!(output, Output::Event(ClientEvent::OutboxDropped { .. }))
+                || matches!(
+                    output,
+                    Output::Settle {
+                        result: Err(RequestError::TimedOut { .. } | RequestError::Cancelled { .. }),
+                        ..
+                    }
+                )
+        };
+        // What left the outbox afterwards has made room.
+        if self.fresh.iter().any(is_dropped) {
+            return;
+        }
+        let sizes = self.client.sizes();
+        let (entries, bytes) = (sizes.outbox_entries as u64, u64::from(sizes.outbox_bytes));
+        for request in lost.filter(|request| request.idempotent) {
+            let fits = entries < u64::from(self.config.outbox_max_entries)
+                && bytes + u64::from(request.bytes) <= u64::from(self.config.outbox_max_bytes);
+            assert!(!fits, "given up although there was room: {request:?}");
+        }
+    }
+
+    /// Nothing waits longer than it may.
+    fn look_at_the_time(&self) {
+        let present = self.latest_epoch();
+        let is_ready = self.client.phase() == Phase::Ready;
+        for (id, request) in self.requests.iter().filter(|(_, request)| !request.settled) {
+            let is_sent =
+                request.sent && request.sent_on == present && self.client.phase().is_open();
+            assert!(
+                is_sent || !is_ready,
+                "{id:?} is not sent again: {request:?}"
+            );
+            let limit = match request.expires {
+                Some(expires) if is_sent => expires,
+                _ => request
+                    .expires
+                    .unwrap_or(u64::MAX)
+                    .min(request.placed_at + self.patience(is_sent)),
+            };
+            assert!(self.own < limit, "{id:?} is forgotten: {request:?}");
+        }
+    }
+
+    /// How long a request without a timeout of its own is left where it is.
+    fn patience(&self, is_sent: bool) -> u64 {
+        let (sent, queued) = (
+            self.config.request_timeout_ms,
+            self.config.outbox_max_age_ms,
+        );
+        u64::from(if is_sent { sent } else { queued }.max(1))
     }
 
     /// Whether the configured delays are worth the name.
@@ -677,7 +841,10 @@ impl World {
                 stream,
                 tag,
                 handled,
-            } => self.streams.watch_persist(stream, tag, handled),
+            } => {
+                self.storing.push_back((stream, tag, handled));
+                self.streams.watch_persist(stream, tag, handled);
+            }
             Output::Stand { stream, position } => self.streams.watch_stand(stream, position),
             Output::Event(event) => self.watch_event(event),
         }
@@ -686,7 +853,7 @@ impl World {
     fn watch_send(&mut self, epoch: Epoch, message: Outgoing) {
         match message {
             Outgoing::Pong { token } => self.answered(token),
-            Outgoing::Ping { .. } => {}
+            Outgoing::Ping { id } => assert!(self.wire_ids.insert(id), "{id:?} is used twice"),
             Outgoing::Ack { stream, offset } => {
                 assert!(self.told_phase.is_login(), "acknowledged before the login");
                 self.streams.watch_ack(stream, offset);
@@ -698,7 +865,7 @@ impl World {
                     Some((id, true)),
                     "a login without credentials"
                 );
-                assert_ne!(self.latest_login, Some(id), "one login sent twice");
+                assert!(self.wire_ids.insert(id), "{id:?} is used twice");
                 self.latest_login = Some(id);
             }
             Outgoing::Request { id } => {
@@ -711,7 +878,12 @@ impl World {
                     (!request.sent || again) && !request.settled,
                     "{id:?} sent twice or too late"
                 );
+                assert!(
+                    self.wire_ids.insert(id) || request.sent,
+                    "{id:?} is used twice"
+                );
                 request.sent = true;
+                request.placed_at = self.own;
                 request.sent_on = epoch;
                 let before_login = request.before_login;
                 assert!(
@@ -732,6 +904,16 @@ impl World {
             .expect("a request that was never made");
         assert!(!request.settled, "{id:?} settled twice");
         request.settled = true;
+        let (request, own) = (*request, self.own);
+        if let Err(RequestError::TimedOut { sent }) = result {
+            let least = request
+                .expires
+                .unwrap_or(request.placed_at + self.patience(true));
+            assert!(
+                own >= least,
+                "{id:?} is given up too soon (sent: {sent}): {request:?}"
+            );
+        }
         let told_sent = match result {
             Ok(_) | Err(RequestError::Refused { .. } | RequestError::SentUnknown) => true,
             Err(RequestError::NotSent(why)) => why == NotSent::Socket,
@@ -739,6 +921,7 @@ impl World {
         };
         assert_eq!(told_sent, request.sent, "{id:?} {result:?}");
         if let Ok(body) | Err(RequestError::Refused { body }) = result {
+            assert_eq!(self.replied, Some((id, body)), "another's answer");
             self.answered(body);
         }
     }
@@ -752,6 +935,9 @@ impl World {
             }
             ClientEvent::LoggedIn { body, .. } => {
                 assert_eq!(self.told_phase, Phase::Ready);
+                self.is_foreign = false;
+                let login = self.latest_login.map(|id| (id, body));
+                assert_eq!(self.replied, login, "another's answer");
                 self.answered(body);
             }
             ClientEvent::LoginRefused { body } => {
@@ -764,9 +950,21 @@ impl World {
             ClientEvent::Disconnected { .. } => {
                 assert!(!self.end_told, "an end told twice");
                 self.end_told = true;
+                self.is_foreign = false;
+                // What can be sent again waits from now on.
+                let (own, present) = (self.own, self.latest_epoch());
+                let lost = self.requests.values_mut();
+                lost.filter(|request| {
+                    !request.settled && request.sent && request.sent_on == present
+                })
+                .for_each(|request| request.placed_at = own);
             }
-            ClientEvent::OutboxDropped { id, .. } => {
+            ClientEvent::OutboxDropped { id, reason } => {
                 let request = self.requests[&id];
+                if reason == DropReason::Expired {
+                    let age = self.own - request.placed_at;
+                    assert!(age >= self.patience(false), "{id:?} is dropped too soon");
+                }
                 assert!((!request.sent || request.idempotent) && !request.settled);
             }
             ClientEvent::Gap { stream, .. } => self.streams.watch_gap(stream),
@@ -803,6 +1001,7 @@ impl World {
             socket == Some(Socket::Open),
             "{phase:?} {socket:?}"
         );
+        self.look_at_the_time();
         let mut late = self.unanswered.iter();
         let late = late.find(|&&body| !self.streams.keeps(body));
         assert_eq!(late, None, "not answered at once");
@@ -810,9 +1009,9 @@ impl World {
 
         let timeout = self.client.poll_timeout();
         assert!(
-            timeout.is_none_or(|at| at.0 > self.now),
+            timeout.is_none_or(|at| at.0 > self.fed_at),
             "a deadline in the past: {timeout:?} at {}",
-            self.now
+            self.fed_at
         );
         assert_eq!(
             timeout.is_some(),

@@ -17,8 +17,10 @@ struct Watched {
     failures: u32,
     /// The bodies that the client keeps, in the order in which they came.
     kept: Vec<PayloadRef>,
-    /// What was persisted last, or told from the storage.
+    /// What was to be stored last, or told from the storage.
     position: Option<(EpochTag, u32)>,
+    /// What the storage has.
+    stored: Option<(EpochTag, u32)>,
     /// The app just said that it is done, or failed for the last time: the position may move, once.
     may_move: bool,
     /// A gap had its turn: the position may go back.
@@ -33,6 +35,19 @@ impl Streams {
         let watched = self.0.entry(stream).or_default();
         if watched.position.is_none() && watched.outstanding.is_none() && watched.kept.is_empty() {
             watched.position = Some((tag, handled));
+            watched.stored = watched.position;
+        }
+    }
+
+    /// The storage has taken a position.
+    pub fn stored(&mut self, stream: StreamId, tag: EpochTag, handled: u32) {
+        self.0.entry(stream).or_default().stored = Some((tag, handled));
+    }
+
+    /// The number is another stream's from now on.
+    pub fn forgotten(&mut self, stream: StreamId) {
+        if let Some(watched) = self.0.remove(&stream) {
+            assert!(watched.kept.is_empty() && watched.outstanding.is_none());
         }
     }
 
@@ -104,6 +119,10 @@ impl Streams {
 
     pub fn watch_persist(&mut self, stream: StreamId, tag: EpochTag, handled: u32) {
         let watched = self.0.entry(stream).or_default();
+        if watched.position == Some((tag, handled)) && watched.stored != watched.position {
+            // Once more, because it is not stored yet.
+            return;
+        }
         assert!(
             std::mem::take(&mut watched.may_move),
             "a position moved by itself"
@@ -122,10 +141,14 @@ impl Streams {
     pub fn watch_stand(&mut self, stream: StreamId, position: Position) {
         let watched = self.0.entry(stream).or_default();
         let known = (position.tag, position.handled);
-        assert_eq!(
-            watched.position,
-            Some(known),
-            "the login says another position"
+        let (tag, handled) = watched.position.expect("a login from nowhere");
+        assert_eq!(tag, position.tag, "the login says another epoch");
+        if watched.stored == watched.position {
+            assert_eq!(handled, position.handled, "the login says another position");
+        }
+        assert!(
+            watched.has(known),
+            "the login acknowledges what is not stored"
         );
         assert!(position.received >= position.handled);
         watched.acked = position.handled;
@@ -133,8 +156,12 @@ impl Streams {
 
     pub fn watch_ack(&mut self, stream: StreamId, offset: u32) {
         let watched = self.0.entry(stream).or_default();
-        let handled = watched.position.map(|(_, handled)| handled);
-        assert_eq!(handled, Some(offset), "acknowledged what was not handled");
+        let (tag, handled) = watched.position.expect("a position");
+        assert!(offset <= handled, "acknowledged what was not handled");
+        assert!(
+            watched.has((tag, offset)),
+            "acknowledged what is not stored"
+        );
         assert!(offset > watched.acked, "acknowledged twice");
         watched.acked = offset;
     }
@@ -154,5 +181,13 @@ impl Streams {
             assert!(watched.kept.is_empty());
             watched.outstanding = None;
         }
+    }
+}
+
+impl Watched {
+    /// Whether the storage has what may be acknowledged up to there.
+    fn has(&self, (tag, offset): (EpochTag, u32)) -> bool {
+        let stored = self.stored.filter(|(of, _)| *of == tag);
+        offset <= stored.map_or(0, |(_, stored)| stored)
     }
 }

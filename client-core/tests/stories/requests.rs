@@ -504,3 +504,59 @@ fn no_request_of_a_user_who_left_is_sent_again() {
         "#]],
     );
 }
+
+/// The probe that the late clock brings about must not go out under the id that was promised to the request.
+#[test]
+fn the_first_request_after_a_sleep_has_an_id_of_its_own() {
+    check(
+        "ready; late 40s; request; reply #3 ok; reply #2 error",
+        expect![[r#"
+            late 40s
+            request
+              send ping #3
+              send request #2
+            reply #3 ok
+              release p2
+            reply #2 error
+              settle #2: refused p3
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_sent_again_keeps_its_order_its_id_and_its_time() {
+    check(
+        "ready; request 60s again; request again; closed; request queue; until open; opened; creds; reply ok; reply #2 ok; reply #3 ok; reply #4 ok",
+        expect![[r#"
+            request 60s again
+              send request #2
+            request again
+              send request #3
+            closed
+              disconnected: Remote { code: None }
+              = waiting 796ms, attempt 1, Backoff
+            request queue
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #5?
+            creds
+              send login #5
+            reply ok
+              = Ready
+              logged in again p2
+              send request #2
+              send request #3
+              send request #4
+            reply #2 ok
+              settle #2: ok p3
+            reply #3 ok
+              settle #3: ok p4
+            reply #4 ok
+              settle #4: ok p5
+        "#]],
+    );
+}

@@ -142,3 +142,77 @@ fn misuse_changes_nothing() {
         "#]],
     );
 }
+
+/// Until the login of the new identity is answered, what arrives is for the one before.
+#[test]
+fn a_push_for_a_former_user_is_heard_by_nobody() {
+    check(
+        "on *; ready; push chat; identity; push chat; push interned chat; creds; push chat; reply ok; push chat; identity; closed; until open; opened; push chat",
+        expect![[r#"
+            on *
+            push chat
+              deliver p2 to listener 1
+              release p2
+            identity
+              = LoggingIn
+              credentials #2?
+            push chat
+              release p3
+            push interned chat
+              release p4
+            creds
+              send login #2
+            push chat
+              release p5
+            reply ok
+              = Ready
+              logged in again p6
+            push chat
+              deliver p7 to listener 1
+              release p7
+            identity
+              = LoggingIn
+              credentials #3?
+            closed
+              disconnected: Remote { code: None }
+              = waiting 796ms, attempt 1, Backoff
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #4?
+            push chat
+              deliver p8 to listener 1
+              release p8
+        "#]],
+    );
+}
+
+#[test]
+fn a_session_that_begins_anew_for_the_same_user_misses_no_push() {
+    check(
+        "on *; ready; +25s; reply error; push chat; creds; push chat; reply ok",
+        expect![[r#"
+            on *
+            +25s
+              +25000ms: send ping #2
+            reply error
+              release p2
+              = LoggingIn
+              credentials #3?
+            push chat
+              deliver p3 to listener 1
+              release p3
+            creds
+              send login #3
+            push chat
+              deliver p4 to listener 1
+              release p4
+            reply ok
+              = Ready
+              logged in again p5
+        "#]],
+    );
+}

@@ -15,10 +15,13 @@
 //! online  offline  show  hide
 //! position S TAG N                                  what the storage remembers of stream S
 //! at S TAG N  gap S TAG FROM TO [epoch]              what the server says of it; its messages: `durable S N`
+//! storage fails  storage works                       whether positions can be stored from now on
+//! forget S                                           its number is free for another
 //! handled  failed handling  handled #TURN            the app's word on the latest turn
 //! +25s  +300ms      time passes, the timer rings when it should
 //! until open        time passes until the next dial; `until credentials`: until the next login begins
 //! sleep 1h          time passes, no timer rings, then one does
+//! late 30s          time passes, and the next step comes before any timer rings
 //! clock back 5s     the driver's clock jumps backwards
 //! ready             start, log in, and keep silent about it
 //! ```
@@ -60,6 +63,7 @@ struct Stage {
     asked: RequestId,
     last_sent: RequestId,
     turn: (StreamId, u32),
+    storage_fails: bool,
     refs: u32,
     /// How often each reference was answered.
     answers: HashMap<u32, u32>,
@@ -77,6 +81,7 @@ impl Stage {
             asked: RequestId(0),
             last_sent: RequestId(0),
             turn: (StreamId(0), 0),
+            storage_fails: false,
             refs: 0,
             answers: HashMap::new(),
             settled: HashMap::new(),
@@ -94,6 +99,14 @@ impl Stage {
             return;
         }
         self.line(step);
+        if let Some(how) = step.strip_prefix("storage ") {
+            self.storage_fails = how == "fails";
+            return;
+        }
+        if let Some(time) = step.strip_prefix("late ") {
+            self.now += millis(time);
+            return;
+        }
         if let Some(time) = step.strip_prefix('+') {
             return self.pass(millis(time));
         }
@@ -196,6 +209,9 @@ impl Stage {
                 offset: number(offset),
                 body: self.payload(),
             }),
+            ["forget", stream] => Input::Forget {
+                stream: StreamId(number(stream)),
+            },
             ["handled"] => self.handled(id, true),
             ["failed", "handling"] => self.handled(id, false),
             ["send", "failed"] => Input::SendFailed {
@@ -289,6 +305,21 @@ impl Stage {
         }
         while let Some(output) = self.client.poll_output() {
             self.note(output);
+            if let Output::Persist {
+                stream,
+                tag,
+                handled,
+            } = output
+            {
+                // As an honest driver does.
+                let input = Input::Stored {
+                    stream,
+                    tag,
+                    handled,
+                    ok: !self.storage_fails,
+                };
+                self.client.handle(Millis(self.now), input).unwrap();
+            }
         }
         let timeout = self.client.poll_timeout();
         assert_eq!(

@@ -773,3 +773,156 @@ fn a_session_that_the_server_forgot_is_asked_where_it_stands() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_not_stored_is_not_acknowledged() {
+    check(
+        "ready; at 0 7 0; storage fails; durable 0 1; handled; durable 0 2; handled; +10s; storage works; +10s",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            storage fails
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            durable 0 2
+              turn 2 of stream 0: p3
+            handled
+              persist stream 0 at 2 of epoch 7
+              release p3
+            +10s
+              +1000ms: persist stream 0 at 2 of epoch 7
+              +3000ms: persist stream 0 at 2 of epoch 7
+              +7000ms: persist stream 0 at 2 of epoch 7
+            storage works
+            +10s
+              +5000ms: persist stream 0 at 2 of epoch 7
+              +5200ms: send ack of stream 0 to 2
+        "#]],
+    );
+}
+
+#[test]
+fn a_login_acknowledges_what_is_stored_and_no_more() {
+    check(
+        "ready; at 0 7 0; durable 0 1; handled; storage fails; durable 0 2; handled; durable 0 3; closed; until open; opened; creds; reply ok; at 0 7 3; storage works; +20s; destroy",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            storage fails
+            durable 0 2
+              turn 2 of stream 0: p3
+            handled
+              persist stream 0 at 2 of epoch 7
+              release p3
+            durable 0 3
+              turn 3 of stream 0: p4
+            closed
+              disconnected: Remote { code: None }
+              = waiting 796ms, attempt 1, Backoff
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #2?
+            creds
+              stand on stream 0 at 3/1 of epoch 7
+              send login #2
+            reply ok
+              = Ready
+              logged in again p5
+            at 0 7 3
+            storage works
+            +20s
+              +204ms: persist stream 0 at 2 of epoch 7
+              +404ms: send ack of stream 0 to 2
+            destroy
+              close @2 1000
+              disconnected: Asked
+              = Closed { reason: Asked }
+              release p4
+        "#]],
+    );
+}
+
+#[test]
+fn of_an_epoch_that_is_not_stored_nothing_is_acknowledged() {
+    check(
+        "ready; at 0 7 0; durable 0 1; handled; storage fails; gap 0 8 1 4 epoch; handled; closed; until open; opened; creds; storage works; reply ok; at 0 8 4; +20s",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            storage fails
+            gap 0 8 1 4 epoch
+              gap in stream 0, epoch 8: 1 to 4, Epoch
+              turn 2 of stream 0: the gap
+            handled
+              persist stream 0 at 4 of epoch 8
+            closed
+              disconnected: Remote { code: None }
+              = waiting 796ms, attempt 1, Backoff
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #2?
+            creds
+              stand on stream 0 at 4/0 of epoch 8
+              send login #2
+            storage works
+            reply ok
+              = Ready
+              logged in again p3
+            at 0 8 4
+            +20s
+              +204ms: persist stream 0 at 4 of epoch 8
+              +404ms: send ack of stream 0 to 4
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_is_not_in_use_makes_room_for_another() {
+    check(
+        "position 0 7 5; ready; at 0 7 5; forget 0; identity; creds; reply ok; forget 0; position 0 9 2; identity; creds",
+        expect![[r#"
+            position 0 7 5
+            at 0 7 5
+            forget 0
+              misuse: StreamInUse
+            identity
+              = LoggingIn
+              credentials #2?
+            creds
+              stand on stream 0 at 5/5 of epoch 7
+              send login #2
+            reply ok
+              = Ready
+              logged in again p2
+            forget 0
+            position 0 9 2
+            identity
+              = LoggingIn
+              credentials #3?
+            creds
+              stand on stream 0 at 2/2 of epoch 9
+              send login #3
+        "#]],
+    );
+}

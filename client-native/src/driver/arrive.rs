@@ -108,14 +108,9 @@ impl Shared {
 }
 
 impl State {
-    /// The core's number of a stream; `None`: this client asked for none, or knows too many.
-    fn stream(&mut self, name: &str) -> Option<StreamId> {
-        self.durable.as_mut()?.stream(name)
-    }
-
     fn place(&mut self, name: &str, epoch: u64) -> Option<(StreamId, EpochTag)> {
-        let durable = self.durable.as_mut()?;
-        Some((durable.stream(name)?, durable.tag(epoch)?))
+        let stream = self.stream(name)?;
+        Some((stream, self.durable.as_mut()?.tag(epoch)?))
     }
 
     fn frame(&mut self, epoch: Epoch, frame: Incoming<'_>) {

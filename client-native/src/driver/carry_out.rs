@@ -44,8 +44,19 @@ impl State {
                 tag,
                 handled,
             } => {
-                if let Some(durable) = &mut self.durable {
-                    durable.persist(stream, tag, handled);
+                let Some(durable) = &mut self.durable else {
+                    return;
+                };
+                let saved = durable.persist(stream, tag, handled);
+                let name = durable.name(stream).into();
+                self.stored.push_back((stream, tag, handled, saved.is_ok()));
+                if let Err(error) = saved {
+                    let error = error.to_string().into();
+                    self.publish(News::PositionNotStored {
+                        stream: name,
+                        handled,
+                        error,
+                    });
                 }
             }
             Output::Stand { stream, position } => {
@@ -114,10 +125,13 @@ impl State {
             .as_ref()
             .filter(|line| line.epoch == epoch)
             .is_some_and(|l| l.send(wire));
-        // A pong that finds no room is left out: the server hears from us by what is before it in the queue. So is an
-        // acknowledgement: the next one, or the next login, says it too.
-        if let (false, Some(id)) = (sent, id) {
-            self.failed.push_back((epoch, id));
+        // A server that reads nothing, and makes us answer: not even a pong or an acknowledgement finds room any more.
+        match id {
+            Some(id) if !sent => self.failed.push_back((epoch, id)),
+            None if !sent && self.line.as_ref().is_some_and(|line| line.epoch == epoch) => {
+                self.overfull = Some(epoch);
+            }
+            _ => {}
         }
     }
 
@@ -195,11 +209,20 @@ impl State {
                 News::LoginRefused { data }
             }
             ClientEvent::Disconnected { reason } => {
-                tracing::debug!(?reason, "the line ended");
-                News::Disconnected { reason }
+                let detail = self.detail.take();
+                let said = (reason, detail.clone());
+                if self.last_end.as_ref() != Some(&said) {
+                    tracing::warn!(?reason, detail = detail.as_deref(), "the line ended");
+                }
+                self.last_end = Some(said);
+                News::Disconnected { reason, detail }
             }
             ClientEvent::OutboxDropped { reason, .. } => News::OutboxDropped { reason },
         };
+        self.publish(news);
+    }
+
+    pub(crate) fn publish(&self, news: News) {
         if let Some(sender) = &self.news {
             // Nobody listens at present: then there is nobody to tell.
             let _ = sender.send(news);

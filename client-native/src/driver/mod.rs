@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use heartline_client_core::{
-    self as core, ApiMisuse, Config, Epoch, EventId, Input, ListenerId, Millis, Phase, RequestId,
-    SendOutcome, StreamId,
+    self as core, ApiMisuse, CloseReason, Config, Epoch, EpochTag, EventId, Input, ListenerId,
+    Millis, Phase, RequestId, SendOutcome, StreamId,
 };
 use heartline_trace::{Recorder, Trace};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -40,6 +40,8 @@ use crate::socket::Line;
 use crate::wire_id::Prefix;
 pub(crate) use streams::Durable;
 
+/// Of what is said of a line's end, so many characters are kept.
+const MAX_DETAIL: usize = 200;
 /// How many news a slow reader of [`crate::Client::news`] may lag behind.
 const NEWS_BOUND: usize = 64;
 
@@ -49,7 +51,7 @@ pub(crate) struct Shared {
     /// The next deadline has moved to an earlier time, or there is none any more.
     rearm: Notify,
     /// What was answered to turns and is not fed yet: whoever answers may hold the lock above.
-    answers: Mutex<Vec<(StreamId, u32, bool)>>,
+    answers: Mutex<Vec<Input<'static>>>,
     /// Every task of this client.
     pub(crate) tasks: TaskTracker,
     /// Ends when the client does.
@@ -78,6 +80,13 @@ pub(crate) struct State {
     login: Option<(RequestId, Option<Credentials>)>,
     line: Option<Line>,
     /// Sends that failed while decisions were being carried out: fed back afterwards.
+    /// What became of positions that were to be stored: fed back likewise.
+    stored: VecDeque<(StreamId, EpochTag, u32, bool)>,
+    /// The queue of this line is full of what nobody reads.
+    overfull: Option<Epoch>,
+    /// What the platform said of the end that is told next, and what was told last.
+    pub(crate) detail: Option<Arc<str>>,
+    last_end: Option<(CloseReason, Option<Arc<str>>)>,
     failed: VecDeque<(Epoch, RequestId)>,
     phases: watch::Sender<Phase>,
     news: Option<broadcast::Sender<News>>,
@@ -126,6 +135,10 @@ impl Shared {
                 provider,
                 login: None,
                 line: None,
+                stored: VecDeque::new(),
+                overfull: None,
+                detail: None,
+                last_end: None,
                 failed: VecDeque::new(),
                 news: None,
                 prefix,
@@ -154,9 +167,9 @@ impl Shared {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
         // Each answer may bring the next turn, which may be answered at once.
-        while let Some((stream, turn, ok)) = self.next_answer() {
+        while let Some(answer) = self.next_answer() {
             // A closed client waits for no answer.
-            let _ = state.handle(Input::Handled { stream, turn, ok });
+            let _ = state.handle(answer);
         }
         let next = state.core.poll_timeout();
         // A later deadline needs no waking: the timer rings early once, and arms itself anew.
@@ -170,15 +183,15 @@ impl Shared {
     }
 
     /// A turn is over. Whoever holds the lock now feeds it, or the timer's task does.
-    pub(crate) fn answer_turn(&self, stream: StreamId, turn: u32, ok: bool) {
+    pub(crate) fn answer_turn(&self, answer: Input<'static>) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         // At most one per stream waits, and those of former lives of a closed client.
-        answers.push((stream, turn, ok));
+        answers.push(answer);
         drop(answers);
         self.rearm.notify_one();
     }
 
-    fn next_answer(&self) -> Option<(StreamId, u32, bool)> {
+    fn next_answer(&self) -> Option<Input<'static>> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.pop()
     }
@@ -189,8 +202,21 @@ impl Shared {
     }
 
     /// The socket's task reports.
-    pub(crate) fn report(&self, input: Input<'_>) {
+    pub(crate) fn report(&self, input: Input<'_>, detail: Option<String>) {
         self.with(|state| {
+            let is_present = |epoch| state.line.as_ref().is_some_and(|line| line.epoch == epoch);
+            if let Input::Closed { epoch, .. } | Input::Failed { epoch } = input
+                && is_present(epoch)
+            {
+                // What a stranger said, perhaps.
+                let plain = |text: String| {
+                    text.chars()
+                        .take(MAX_DETAIL)
+                        .flat_map(char::escape_debug)
+                        .collect::<String>()
+                };
+                state.detail = detail.map(|text| plain(text).into());
+            }
             if let Input::Closed { epoch, .. } | Input::Failed { epoch } = input
                 && state.line.as_ref().is_some_and(|line| line.epoch == epoch)
             {
@@ -224,12 +250,25 @@ impl State {
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Result<(), ApiMisuse> {
         self.feed(input)?;
         loop {
-            // Ends: each failure settles a request or ends the line, and a line that ended sends no more.
-            let Some((epoch, id)) = self.failed.pop_front() else {
+            // Ends: each failure settles a request or ends the line, and a line that ended sends no more; what is said of a
+            // position asks for none at once.
+            if let Some((stream, tag, handled, ok)) = self.stored.pop_front() {
+                self.feed(Input::Stored {
+                    stream,
+                    tag,
+                    handled,
+                    ok,
+                })?;
+            } else if let Some(epoch) = self.overfull.take() {
+                self.detail = Some("the server reads nothing: the queue to it is full".into());
+                self.line = None;
+                self.feed(Input::Failed { epoch })?;
+            } else if let Some((epoch, id)) = self.failed.pop_front() {
+                let outcome = SendOutcome::NotSent;
+                self.feed(Input::SendFailed { epoch, id, outcome })?;
+            } else {
                 return Ok(());
-            };
-            let outcome = SendOutcome::NotSent;
-            self.feed(Input::SendFailed { epoch, id, outcome })?;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Durable streams: what the core's numbers of streams and epochs mean, whose turn it is, what is remembered and said of them.
 
+use std::io;
+
 use heartline_client_core::{
     EpochTag, Input, ListenerId, MAX_STREAMS, Outgoing, PayloadRef, Position, StreamId,
 };
@@ -23,6 +25,15 @@ pub(crate) struct Durable {
     /// By the core's number.
     streams: Vec<Box<str>>,
     epochs: Vec<u64>,
+    /// When each stream was spoken of last, as a count: the one that was not for the longest time makes room for another.
+    used: Vec<u64>,
+    uses: u64,
+    /// The user of the latest login: nobody else's stream is listened to.
+    user: Box<str>,
+    /// The storage failed last time, and the log has it.
+    is_failing: bool,
+    /// A stream or an epoch found no room, and the log has it.
+    is_full: bool,
     /// What the core has said for the login that comes next.
     standing: Vec<(Box<str>, protocol::Position)>,
 }
@@ -34,6 +45,11 @@ impl Durable {
             store,
             streams: Vec::new(),
             epochs: Vec::new(),
+            used: Vec::new(),
+            uses: 0,
+            user: "".into(),
+            is_failing: false,
+            is_full: false,
             standing: Vec::new(),
         }
     }
@@ -43,24 +59,63 @@ impl Durable {
         self.store.load()
     }
 
-    pub(crate) fn stream(&mut self, name: &str) -> Option<StreamId> {
-        number(
-            &mut self.streams,
-            MAX_STREAMS as usize,
-            |known| **known == *name,
-            || name.into(),
-        )
-        .map(StreamId)
+    /// The core's number of a stream; `None`: it has none yet, and there is no free one.
+    fn stream(&mut self, name: &str) -> Option<StreamId> {
+        let known = self.streams.iter().position(|known| **known == *name);
+        let at = match known {
+            Some(at) => at,
+            None if self.streams.len() < MAX_STREAMS as usize => {
+                self.streams.push(name.into());
+                self.used.push(0);
+                self.streams.len() - 1
+            }
+            None => return None,
+        };
+        self.uses += 1;
+        self.used[at] = self.uses;
+        Some(StreamId(at as u32))
+    }
+
+    /// Every number, the longest unused one first.
+    fn oldest_first(&self) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (0..self.streams.len()).collect();
+        numbers.sort_by_key(|at| self.used[*at]);
+        numbers
     }
 
     pub(crate) fn tag(&mut self, epoch: u64) -> Option<EpochTag> {
-        number(
-            &mut self.epochs,
-            MAX_EPOCHS,
-            |known| *known == epoch,
-            || epoch,
-        )
-        .map(EpochTag)
+        let known = self.epochs.iter().position(|known| *known == epoch);
+        let at = match known {
+            Some(at) => at,
+            None if self.epochs.len() < MAX_EPOCHS => {
+                self.epochs.push(epoch);
+                self.epochs.len() - 1
+            }
+            None => {
+                self.full("epochs");
+                return None;
+            }
+        };
+        Some(EpochTag(at as u32))
+    }
+
+    /// Says once that something found no room.
+    fn full(&mut self, what: &str) {
+        if !std::mem::replace(&mut self.is_full, true) {
+            tracing::error!(
+                what,
+                "too many streams or epochs at once: stored pushes of further ones are not taken"
+            );
+        }
+    }
+
+    /// Whether a stream may be ours: of the users of our own role, only we ourselves are.
+    fn is_ours(&self, stream: &str) -> bool {
+        let role = |name: &str| name.split_once(':').map(|(role, _)| role.len());
+        match role(&self.user) {
+            Some(role) if stream.get(..=role) == self.user.get(..=role) => *stream == *self.user,
+            _ => true,
+        }
     }
 
     pub(crate) fn name(&self, stream: StreamId) -> &str {
@@ -87,15 +142,30 @@ impl Durable {
             device: self.device.clone(),
             positions: std::mem::take(&mut self.standing),
         };
+        self.user = (**user).into();
         encode_login_extended(user, token, &extension)
     }
 
-    pub(crate) fn persist(&mut self, stream: StreamId, tag: EpochTag, handled: u32) {
+    /// Stores a position. What cannot be stored is not acknowledged, and the core asks for it again.
+    pub(crate) fn persist(
+        &mut self,
+        stream: StreamId,
+        tag: EpochTag,
+        handled: u32,
+    ) -> io::Result<()> {
         let epoch = self.epoch(tag);
         let name = self.streams.get(stream.0 as usize).map_or("", |name| name);
-        if let Err(error) = self.store.save(name, StoredPosition { epoch, handled }) {
-            tracing::error!(stream = name, handled, %error, "the position was not stored: after a restart messages will be repeated");
+        let saved = self.store.save(name, StoredPosition { epoch, handled });
+        let was_failing = std::mem::replace(&mut self.is_failing, saved.is_err());
+        match &saved {
+            Err(error) if !was_failing => tracing::error!(
+                stream = name, handled, %error,
+                "a position cannot be stored: nothing is acknowledged until it can, and a restart repeats messages"
+            ),
+            Ok(()) if was_failing => tracing::info!("positions are stored again"),
+            _ => {}
         }
+        saved
     }
 
     /// A word to the server about streams.
@@ -110,8 +180,49 @@ impl Durable {
 }
 
 impl State {
-    /// Tells the core what the storage remembers.
-    pub(crate) fn remember(&mut self, positions: Vec<(Box<str>, StoredPosition)>) {
+    /// The core's number of a stream. Where all are taken, the one that was unused for the longest time makes room. `None`: this
+    /// client asked for no streams, the stream is another user's, or all are in use.
+    pub(super) fn stream(&mut self, name: &str) -> Option<StreamId> {
+        let durable = self.durable.as_mut()?;
+        if !durable.is_ours(name) {
+            return None;
+        }
+        if let Some(stream) = durable.stream(name) {
+            return Some(stream);
+        }
+        for at in durable.oldest_first() {
+            let stream = StreamId(at as u32);
+            if self.handle(Input::Forget { stream }).is_ok() {
+                return self.replace(stream, name);
+            }
+        }
+        self.durable.as_mut()?.full("streams");
+        None
+    }
+
+    fn replace(&mut self, stream: StreamId, name: &str) -> Option<StreamId> {
+        let durable = self.durable.as_mut()?;
+        let at = stream.0 as usize;
+        let former = std::mem::replace(&mut durable.streams[at], name.into());
+        tracing::warn!(stream = %former, by = name, "a position is forgotten: {MAX_STREAMS} streams are remembered, the most there can be");
+        if let Err(error) = durable.store.forget(&former) {
+            tracing::error!(stream = %former, %error, "its position could not be removed");
+        }
+        let found = durable.stream(name);
+        self.publish(crate::News::PositionForgotten { stream: former });
+        found
+    }
+
+    /// Tells the core what the storage remembers: of too many streams, those that were stored last.
+    pub(crate) fn remember(&mut self, mut positions: Vec<(Box<str>, StoredPosition)>) {
+        let surplus = positions.len().saturating_sub(MAX_STREAMS as usize);
+        if surplus > 0 {
+            tracing::warn!(
+                surplus,
+                "more positions are stored than the {MAX_STREAMS} that can be used"
+            );
+            positions.drain(..surplus);
+        }
         for (name, StoredPosition { epoch, handled }) in positions {
             let Some(durable) = &mut self.durable else {
                 return;
@@ -162,19 +273,4 @@ impl State {
         let mut lines = self.consumers.values();
         lines.find(|line| line.listener == Some(listener))
     }
-}
-
-fn number<T>(
-    known: &mut Vec<T>,
-    max: usize,
-    is: impl FnMut(&T) -> bool,
-    make: impl FnOnce() -> T,
-) -> Option<u32> {
-    let at = known.iter().position(is).or_else(|| {
-        (known.len() < max).then(|| {
-            known.push(make());
-            known.len() - 1
-        })
-    })?;
-    Some(at as u32)
 }

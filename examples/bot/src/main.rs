@@ -97,7 +97,9 @@ async fn report(mut news: tokio::sync::broadcast::Receiver<News>) {
         match news {
             News::LoggedIn { .. } => println!("logged in"),
             News::LoginRefused { data } => eprintln!("the login was refused: {data}"),
-            News::Disconnected { reason } => eprintln!("the line ended: {reason:?}"),
+            News::Disconnected { reason, detail } => {
+                eprintln!("the line ended: {reason:?} {}", detail.unwrap_or_default())
+            }
             _ => {}
         }
     }

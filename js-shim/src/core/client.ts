@@ -58,7 +58,7 @@ export function createClient(options: MadeOptions, detect?: () => Host): Heartli
   const { take } = exchange
   const link = createLink(host, machine, exchange.taker, log)
   const streams: Streams | undefined =
-    durable ? durable(Object.assign({ host, machine, exchange, link, hearer, remove: listeners.remove }, newsroom)) : undefined
+    durable ? durable(Object.assign({ host, machine, exchange, link, hearer, remove: listeners.remove, user: () => (login ? login.u : '') }, newsroom)) : undefined
   must('durable', streams, OBJECT, true)
 
   let phase: PhaseCode = PhaseCode.IDLE

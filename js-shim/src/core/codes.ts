@@ -31,6 +31,9 @@ export const enum In {
   DURABLE = 24,
   GAP = 25,
   GAP_EPOCH = 26,
+  STORED = 27,
+  FORGET = 28,
+  GIVE_UP = 29,
 }
 
 export const enum Out {

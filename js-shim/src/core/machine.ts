@@ -67,6 +67,9 @@ const SEEDS = 0x100000000
 /** Numbers per output in the queue. */
 const STRIDE = 4
 
+/** A timer that was set longer ago than this is set anew: it may have stood still while the clock ran on. */
+const TRUSTED_MS = 1000
+
 export function createMachine(host: Host, owner: MachineOwner, recorder?: Recorder): Machine {
   let engine: Engine | undefined
   /** The number of our client within its module. */
@@ -80,8 +83,13 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
   /** When the core wants to be woken, and when it will be. */
   let due = Infinity
   let armedFor = Infinity
+  let armedAt = 0
+  /** How much longer the timers say than the clock, which was set back meanwhile: they never ring early. */
+  let ahead = 0
   let disarm = nothing
   let later = nothing
+
+  const present = () => host.now() + ahead
 
   const load: Machine['load'] = (source, options) => {
     const outputs: number[] = []
@@ -93,7 +101,7 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
       queue = outputs
       engine = recorder ? recorder.wrap(loaded) : loaded
       const made = query((core) => {
-        id = core.create(Math.random() * SEEDS, host.now())
+        id = core.create(Math.random() * SEEDS, present())
         options((key, value) => core.option(id, key, value))
         return true
       })
@@ -107,7 +115,7 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
     told++
     // Not through `query`: this is the path of every message.
     try {
-      const now = host.now()
+      const now = present()
       follow(now, engine.core.feed(id, kind, now, a, b, c, d))
     } catch (error) {
       fail(error)
@@ -152,7 +160,7 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
   const query: Machine['query'] = (work) => {
     told++
     try {
-      return engine && work(engine.core, id, host.now())
+      return engine && work(engine.core, id, present())
     } catch (error) {
       fail(error)
       return undefined
@@ -235,12 +243,15 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
     arm()
   }
 
-  /** One timer. A later deadline leaves it alone: ringing early costs less than setting it at each message. */
+  /** One timer. A later deadline leaves it alone for a while: ringing early costs less than setting it at each message. */
   const arm = () => {
-    if (due >= armedFor || !engine) return
+    const now = present()
+    if (!engine || due === Infinity || (due >= armedFor && now < armedAt + TRUSTED_MS)) return
     disarm()
     armedFor = due
-    disarm = host.setTimer(Math.max(0, Math.ceil(due - host.now())), () => {
+    armedAt = now
+    disarm = host.setTimer(Math.max(0, Math.ceil(due - now)), () => {
+      ahead += Math.max(0, armedFor - present())
       armedFor = Infinity
       feed(In.TIMEOUT)
     })

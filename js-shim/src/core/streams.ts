@@ -35,6 +35,8 @@ export interface Room extends Pick<Newsroom, 'tell' | 'report' | 'log' | 'callba
   link: Link
   hearer(listener: number): Hearer | undefined
   remove(hearer: Hearer): void
+  /** The user of the latest login. */
+  user(): string
 }
 
 export interface Streams {
@@ -96,19 +98,40 @@ function createStreams(room: Room, options: DurableOptions): Streams {
   let device = options.device
   let at: Positions = {}
   let loaded = false
-  const save = () => guarded(() => storage!.set(key, JSON.stringify({ device, at })))
+  /** What the storage took last. */
+  let kept = '{}'
+  /** Answers whether the storage has it: perhaps later. */
+  const save = (stored: (ok: boolean) => void) => {
+    const text = JSON.stringify({ device, at })
+    const done = () => {
+      kept = JSON.stringify(JSON.parse(text).at)
+      stored(true)
+    }
+    const failed = (error: unknown) => {
+      tell('storage', { error })
+      stored(false)
+    }
+    try {
+      const answer: unknown = storage && storage.set(key, text)
+      if (isThenable(answer)) answer.then(done, failed)
+      else done()
+    } catch (error) {
+      failed(error)
+    }
+  }
 
   /** Once, and when there is somebody to tell. */
   const load = () => {
     loaded = true
-    const kept = guarded(() => {
+    const found = guarded(() => {
       if (!storage) throw new Error('heartline: no storage here: positions are forgotten with the app')
       return parse(storage.get(key))
     })
-    if (kept) at = kept.at
-    device = device || (kept && kept.device) || uuidPrefix(host).slice(0, 20)
+    if (found) at = found.at
+    kept = JSON.stringify(at)
+    device = device || (found && found.device) || uuidPrefix(host).slice(0, 20)
     // One that was made up is the same in its next life.
-    if (!kept && storage) save()
+    if (!found && storage) save(nothing)
   }
 
   const numberOf = (list: string[], name: string, max: number) => {
@@ -116,9 +139,38 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     return found >= 0 || list.length >= max ? found : list.push(name) - 1
   }
 
+  /** Of the users of our own role, only we ourselves are meant. */
+  const isOurs = (name: string) => {
+    const user = room.user()
+    return name === user || name.lastIndexOf(user.slice(0, user.indexOf(':') + 1) || '\n', 0) !== 0
+  }
+
+  /** Where all numbers are taken, the stream that was stored longest ago and is not in use makes room; -1 where all are. */
+  const streamOf = (name: string) => {
+    if (!isOurs(name)) return -1
+    const known = numberOf(names, name, MAX_STREAMS)
+    if (known >= 0) return known
+    for (const old of Object.keys(at)) {
+      const stream = names.indexOf(old)
+      let free = false
+      machine.feedBy((core, id, now) => {
+        const answer = core.feed(id, In.FORGET, now, stream, 0, 0, 0)
+        free = answer >= NONE
+        return answer
+      })
+      if (free) {
+        names[stream] = name
+        delete at[old]
+        tell('storage', { error: new Error(`heartline: ${MAX_STREAMS} streams are remembered: ${old} made room for ${name}`) })
+        return stream
+      }
+    }
+    return -1
+  }
+
   /** Both numbers in one; undefined where there are too many. */
   const placeOf = (name: string, epoch: string) => {
-    const stream = numberOf(names, name, MAX_STREAMS)
+    const stream = streamOf(name)
     const tag = numberOf(epochs, epoch, MAX_EPOCHS)
     return stream < 0 || tag < 0 ? undefined : stream | (tag << PLACE_SHIFT)
   }
@@ -169,7 +221,7 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     stored(epoch, message) {
       const { $hl } = message
       if (!isPlace($hl)) return false
-      const stream = numberOf(names, $hl[0], MAX_STREAMS)
+      const stream = streamOf($hl[0])
       if (stream < 0) feed(In.OTHER, epoch)
       else feed(In.DURABLE, epoch, stream, $hl[1], exchange.keep(message))
       return true
@@ -194,8 +246,9 @@ function createStreams(room: Room, options: DurableOptions): Streams {
           // The latest last: where there are too many, the oldest goes.
           delete at[name]
           at[name] = [epochOf(a), b >>> 0]
-          if (storage) save()
-          return
+          const mine = life
+          // Only what is stored is acknowledged.
+          return save((ok) => void (mine === life && feed(In.STORED, a, b, +ok)))
         }
         case Out.STAND:
           return void (standing[nameOf(a)] = [epochOf(a), b >>> 0, c >>> 0])
@@ -222,9 +275,12 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     },
     ready() {
       if (!loaded) load()
-      for (const name of Object.keys(at).slice(1 - MAX_STREAMS)) {
-        const place = placeOf(name, at[name][0])
-        if (place !== undefined) feed(In.POSITION, place, at[name][1])
+      at = JSON.parse(kept)
+      for (const name of Object.keys(at).slice(0, -MAX_STREAMS)) delete at[name]
+      for (const name of Object.keys(at)) {
+        const stream = numberOf(names, name, MAX_STREAMS)
+        const tag = numberOf(epochs, at[name][0], MAX_EPOCHS)
+        if (stream >= 0 && tag >= 0) feed(In.POSITION, stream | (tag << PLACE_SHIFT), at[name][1])
       }
     },
     reset() {

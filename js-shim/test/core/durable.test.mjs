@@ -334,6 +334,7 @@ for (const { name, input, expect } of cases.filter((vector) => vector.input && v
       machine: { feed },
       exchange: { keep: () => 1 },
       link: {},
+      user: () => 'user:6',
       tell() {},
       log() {},
     }

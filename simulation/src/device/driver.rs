@@ -28,6 +28,15 @@ impl Device {
         {
             self.carry_out(stage, output, &mut failed);
         }
+        for (stream, tag, handled, ok) in std::mem::take(&mut self.stored) {
+            let input = Input::Stored {
+                stream,
+                tag,
+                handled,
+                ok,
+            };
+            self.feed(stage, input);
+        }
         for (epoch, id) in failed {
             let outcome = SendOutcome::NotSent;
             self.feed(stage, Input::SendFailed { epoch, id, outcome });
@@ -117,16 +126,24 @@ impl Device {
                 let event = DeviceEvent::Begin(stream, turn, body);
                 stage.device_after(delay, index, life, event);
             }
-            Output::Persist { tag, handled, .. } => {
+            Output::Persist {
+                stream,
+                tag,
+                handled,
+            } => {
                 let epoch = app.epochs[tag.0 as usize];
-                self.writes(stage, epoch, handled);
+                let ok = self.writes(stage, epoch, handled);
+                self.stored.push((stream, tag, handled, ok));
             }
             Output::Stand { stream, position } => {
-                let said = protocol::Position {
+                let mut said = protocol::Position {
                     epoch: app.epochs[position.tag.0 as usize],
                     received: position.received,
                     handled: position.handled,
                 };
+                if stage.is(Mutant::LoginAcksReceived) {
+                    said.handled = said.received;
+                }
                 stage.oracle.says(index, said.epoch, said.handled);
                 app.standing
                     .push((app.streams[stream.0 as usize].clone(), said));
@@ -160,13 +177,19 @@ impl Device {
         }
     }
 
-    /// Writes a position into the storage.
-    fn writes(&mut self, stage: &mut Stage, epoch: u64, mut handled: u32) {
+    /// Writes a position into the storage, and answers what the driver says of it.
+    fn writes(&mut self, stage: &mut Stage, epoch: u64, mut handled: u32) -> bool {
+        if stage.strikes(Fault::StorageFails, 15) {
+            stage.count("positions not stored");
+            stage.oracle.stored(self.index, epoch, handled, false);
+            return stage.is(Mutant::AckUnstored);
+        }
         if stage.is(Mutant::PositionRegress) && self.storage.is_some() {
             handled = handled.saturating_sub(1);
         }
         self.storage = Some((epoch, handled));
-        stage.oracle.stored(self.index, epoch, handled);
+        stage.oracle.stored(self.index, epoch, handled, true);
+        true
     }
 
     fn sends(

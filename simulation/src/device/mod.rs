@@ -15,7 +15,9 @@ use crate::event::{DeviceEvent, News, Recovery};
 use crate::fault::Fault;
 use crate::network::LinkId;
 use crate::stage::Stage;
-use heartline_client_core::{Client, Epoch, GapReason, Input, Millis, RequestId, StreamId};
+use heartline_client_core::{
+    Client, Epoch, EpochTag, GapReason, Input, Millis, RequestId, StreamId,
+};
 use payloads::Payloads;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +31,8 @@ pub struct Device {
     token: String,
     /// What its storage remembers.
     storage: Option<(u64, u32)>,
+    /// What became of positions that were to be stored, to be said to the core.
+    stored: Vec<(StreamId, EpochTag, u32, bool)>,
     /// How far its clock is ahead of the world's.
     skew: i64,
     asleep_until: u64,
@@ -78,6 +82,7 @@ impl Device {
             name: format!("device-{index}"),
             token: heartline_protocol::classic_token(&stream.to_string(), crate::server::KEY),
             storage: None,
+            stored: Vec::new(),
             skew: 0,
             asleep_until: 0,
             life: 0,

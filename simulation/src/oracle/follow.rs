@@ -14,6 +14,8 @@ pub(super) struct Follow {
     unregistered: Vec<(u64, u32)>,
     /// Where its storage stands: everything up to there was handled, or told as a gap.
     at: Option<(u64, u32)>,
+    /// Where its app stands: further, where the storage fails.
+    stands: Option<(u64, u32)>,
     /// The last offset of the present epoch that was handled by a callback.
     called: u32,
     hand: Option<Hand>,
@@ -39,6 +41,33 @@ impl Follow {
         self.at
     }
 
+    /// What it may acknowledge.
+    pub fn acknowledgeable(&self) -> u32 {
+        let epoch = self.stands.map(|(epoch, _)| epoch);
+        let at = self.at.filter(|(of, _)| Some(*of) == epoch);
+        at.map_or(0, |(_, handled)| handled)
+    }
+
+    /// Whether a login may say that: what is stored, and all of it; nothing, in an epoch that is not stored.
+    pub fn may_say(&self, epoch: u64, handled: u32) -> bool {
+        let is_its_epoch = self.stands.is_some_and(|(of, _)| of == epoch);
+        let is_set_back = self.stands < self.at;
+        is_its_epoch
+            && (handled == self.acknowledgeable()
+                || (is_set_back && handled < self.acknowledgeable()))
+    }
+
+    /// The most that the store may take for acknowledged, in this epoch.
+    pub fn most(&self, epoch: Option<u64>) -> u32 {
+        let unregistered = self.unregistered.iter().copied();
+        let places = [self.at, self.base]
+            .into_iter()
+            .flatten()
+            .chain(unregistered);
+        let of_it = places.filter(|(of, _)| Some(*of) == epoch);
+        of_it.map(|(_, offset)| offset).max().unwrap_or(0)
+    }
+
     /// What came before it was registered, in the present epoch.
     pub fn since(&self) -> u32 {
         let base = self
@@ -58,7 +87,7 @@ impl Follow {
     }
 
     pub fn begin(&mut self, now: u64, logs: &[Log], offset: u32, n: u32) -> Result<(), String> {
-        let Some((epoch, handled)) = self.at else {
+        let Some((epoch, handled)) = self.stands else {
             return Err(format!("is called for {offset} before it stands anywhere"));
         };
         let log = find(logs, epoch)?;
@@ -99,7 +128,7 @@ impl Follow {
         (from, to): (u32, u32),
         reason: GapReason,
     ) -> Result<(), String> {
-        let Some((present, handled)) = self.at else {
+        let Some((present, handled)) = self.stands else {
             return Err(format!(
                 "is told of a gap {from}..{to} before it stands anywhere"
             ));
@@ -150,48 +179,69 @@ impl Follow {
         }
     }
 
-    pub fn stored(&mut self, epoch: u64, handled: u32) -> Result<(), String> {
+    pub fn stored(&mut self, epoch: u64, handled: u32, ok: bool) -> Result<(), String> {
+        self.stood(epoch, handled)?;
+        if ok {
+            self.at = self.stands;
+        }
+        Ok(())
+    }
+
+    /// The device takes it that everything up to here was handled.
+    fn stood(&mut self, epoch: u64, handled: u32) -> Result<(), String> {
         let place = (epoch, handled);
-        if self.at == Some(place) && self.hand.is_none() {
+        if self.stands == Some(place) && self.hand.is_none_or(|hand| (hand.epoch, hand.to) != place)
+        {
             return Ok(());
         }
-        if self.at.is_none() {
+        if self.stands.is_none() {
             if self.base != Some(place) && !self.unregistered.contains(&place) {
                 return Err(format!(
                     "begins at {handled} of {epoch:x}, it was registered at {:x?}",
                     self.base
                 ));
             }
-            self.at = Some(place);
+            self.stands = Some(place);
             return Ok(());
         }
         match self.hand {
             Some(hand) if hand.state == Some(true) && (hand.epoch, hand.to) == place => {
-                if self.at.is_some_and(|(former, _)| former != epoch) {
+                if self.stands.is_some_and(|(former, _)| former != epoch) {
                     self.called = 0;
                 }
                 if hand.is_message {
                     self.called = handled;
                 }
-                self.at = Some(place);
+                self.stands = Some(place);
                 self.hand = None;
                 Ok(())
             }
             hand => Err(format!(
                 "stores {handled} of {epoch:x} over {:x?}, in hand is {hand:x?}",
-                self.at
+                self.stands
             )),
         }
     }
 
     pub fn killed(&mut self) {
         self.hand = None;
+        // What was not stored comes again.
+        let is_same = self.at.map(|at| at.0) == self.stands.map(|stands| stands.0);
+        let stored = self
+            .at
+            .filter(|_| is_same)
+            .map_or(0, |(_, handled)| handled);
+        self.called = self.called.min(stored);
+        self.stands = self.at;
     }
 
     pub fn missing(&self, now: u64, logs: &[Log]) -> Option<String> {
-        let Some((epoch, handled)) = self.at else {
+        let Some((epoch, handled)) = self.stands else {
             return Some("stands nowhere yet".into());
         };
+        if self.at != self.stands {
+            return Some(format!("stands at {handled}, which is not stored"));
+        }
         let log = logs.last()?;
         if log.epoch != epoch {
             return Some(format!(

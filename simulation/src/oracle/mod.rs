@@ -127,9 +127,9 @@ impl Oracle {
         self.judge(verdict.map_err(|what| format!("device {device}: {what}")));
     }
 
-    /// A position was written into the device's storage.
-    pub fn stored(&mut self, device: usize, epoch: u64, handled: u32) {
-        let verdict = self.follows[device].stored(epoch, handled);
+    /// A position was to be written into the device's storage, and was (`ok`) or was not.
+    pub fn stored(&mut self, device: usize, epoch: u64, handled: u32, ok: bool) {
+        let verdict = self.follows[device].stored(epoch, handled, ok);
         self.judge(verdict.map_err(|what| format!("device {device}: {what}")));
     }
 
@@ -161,11 +161,23 @@ impl Oracle {
         })
     }
 
+    /// The store takes this for acknowledged: never more than the device has stored, or was registered with.
+    pub fn acked(&mut self, device: usize, acked: Option<u32>) {
+        let follow = &self.follows[device];
+        let present = self.logs[follow.stream].last().map(|log| log.epoch);
+        let most = follow.most(present);
+        if let Some(acked) = acked.filter(|acked| *acked > most) {
+            self.fail(format!(
+                "device {device}: the store has {acked} as acknowledged, the device has stored only {most}"
+            ));
+        }
+    }
+
     // --- what is said to the server ---
 
     /// A device acknowledges: it must have handled and stored that.
     pub fn acknowledges(&mut self, device: usize, offset: u32) {
-        let stored = self.follows[device].at().map_or(0, |(_, handled)| handled);
+        let stored = self.follows[device].acknowledgeable();
         if offset > stored {
             self.fail(format!(
                 "device {device}: acknowledges {offset}, but has handled and stored only {stored}"
@@ -175,7 +187,7 @@ impl Oracle {
 
     /// A device says at login where it stands.
     pub fn says(&mut self, device: usize, epoch: u64, handled: u32) {
-        if self.follows[device].at() != Some((epoch, handled)) {
+        if !self.follows[device].may_say(epoch, handled) {
             let stored = self.follows[device].at();
             self.fail(format!(
                 "device {device}: says at login that it has handled {handled} of {epoch:x}, its storage says {stored:x?}"

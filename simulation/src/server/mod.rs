@@ -184,6 +184,11 @@ impl Server {
         })
     }
 
+    /// Whether it runs.
+    pub fn is_up(&self) -> bool {
+        self.is_up
+    }
+
     /// What its store has of a device's acknowledgements.
     pub fn acked(&self, stream: usize, device: &str) -> Option<u32> {
         let state = self.store.as_ref()?.device(&name(stream), device);
