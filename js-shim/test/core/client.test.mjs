@@ -368,7 +368,7 @@ for (const [engine, wasm] of Object.entries(ENGINES)) {
   story('while the provider says that nobody is logged in, asking it again is not "logging in"', async () => {
     let given = null
     let asked = 0
-    const { host, line } = await client({ credentials: () => (asked++, given) })
+    const { host, line } = await client({ credentials: () => (asked++, given), reconnect: { minMs: 500, maxMs: 1000 }, heartbeatMs: 3600000 })
     const phases = []
     line.listen('state', ({ phase }) => phases.push(phase))
     line.start()
