@@ -156,3 +156,26 @@ fn intact(is_intact: bool, what: impl FnOnce() -> String) -> Result<()> {
     let reason = format!("{} is not what was written (checksum)", what());
     Err(StorageError::Corrupted(reason))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each number and text of a row, and each part of its key, is under the checksum.
+    #[test]
+    fn a_message_that_differs_anywhere_is_not_what_was_written() {
+        let sum = entry_sum((1, 2), (3, 4), "key", b"body");
+        assert!(entry_is_intact((1, 2), (3, 4, sum, "key", b"body")).is_ok());
+        for (place, row) in [
+            ((9, 2), (3, 4, sum, "key", &b"body"[..])),
+            ((1, 9), (3, 4, sum, "key", b"body")),
+            ((1, 2), (9, 4, sum, "key", b"body")),
+            ((1, 2), (3, 9, sum, "key", b"body")),
+            ((1, 2), (3, 4, sum, "kez", b"body")),
+            ((1, 2), (3, 4, sum, "key", b"bodz")),
+            ((1, 2), (3, 4, sum, "keyb", b"ody")),
+        ] {
+            assert!(entry_is_intact(place, row).is_err(), "{place:?} {row:?}");
+        }
+    }
+}

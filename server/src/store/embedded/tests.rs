@@ -309,6 +309,35 @@ fn the_oldest_device_makes_room_at_the_bound() {
     assert!(store.device("user:1", "1").unwrap().is_none());
 }
 
+/// Who was there before a message judges it, whatever they acknowledge; who came with it or later does not.
+#[test]
+fn receipts_are_of_the_devices_that_were_there_before() {
+    everywhere(ALL, |store| {
+        register(store, "user:1", "early", 1);
+        write(store, 2, Write::Push(push("a", &["user:1"], "{}"))).unwrap();
+        let (stream, _) = register(store, "user:1", "late", 3);
+        let seen = |offset, limit| {
+            let receipts = store.receipts("user:1", Offset(offset), limit).unwrap();
+            (receipts.acked, receipts.count, receipts.devices.len())
+        };
+        // The late one stands at 1 as acknowledged, and has nothing to do with it.
+        assert_eq!(seen(1, 9), (false, 1, 1));
+        write(store, 4, Write::Push(push("b", &["user:1"], "{}"))).unwrap();
+        assert_eq!(seen(2, 1), (false, 2, 1));
+        let (epoch, offset) = (stream.epoch, Offset(2));
+        let (stream, device) = ("user:1".into(), "late".into());
+        let ack = Write::Ack {
+            stream,
+            device,
+            epoch,
+            offset,
+        };
+        write(store, 5, ack).unwrap();
+        assert_eq!(seen(2, 1), (true, 2, 1), "by one that is not listed");
+        assert_eq!(seen(1, 9), (false, 1, 1));
+    });
+}
+
 #[test]
 fn a_device_that_is_to_be_kept_makes_no_room_unless_all_are() {
     let store = EmbeddedStore::in_memory(options(ALL)).unwrap();
