@@ -243,10 +243,21 @@ pub fn append_place(frame: &str, stream: &str, offset: u32) -> String {
     let open = frame.trim_end().strip_suffix('}').unwrap_or(frame);
     let mut out = String::with_capacity(open.len() + stream.len() + 24);
     out.push_str(open);
-    let _ = write!(out, ",\"{HL}\":[");
-    json::write_str(&mut out, stream);
-    let _ = write!(out, ",{offset}]}}");
+    write_place(&mut out, stream, offset);
     out
+}
+
+/// What [`append_place`] puts in the place of a push's last brace: `,"$hl":[STREAM,OFFSET]}`.
+pub fn encode_place(stream: &str, offset: u32) -> String {
+    let mut out = String::with_capacity(stream.len() + 24);
+    write_place(&mut out, stream, offset);
+    out
+}
+
+fn write_place(out: &mut String, stream: &str, offset: u32) {
+    let _ = write!(out, ",\"{HL}\":[");
+    json::write_str(out, stream);
+    let _ = write!(out, ",{offset}]}}");
 }
 
 /// `{"event":"$hl:ack","data":{STREAM:OFFSET,…}}`.

@@ -34,8 +34,8 @@ pub use close::CloseCode;
 pub use durable::{
     ACK, ExtensionError, GapReason, HL, LoginExtension, MAX_DEVICE_BYTES, MAX_STREAMS, PARK,
     Position, SHOW, VERSION, append_place, decode_ack, encode_ack, encode_attached, encode_gap,
-    encode_login_accepted, encode_login_extended, encode_sign, is_device, login_extension,
-    parse_epoch, spoken_version,
+    encode_login_accepted, encode_login_extended, encode_place, encode_sign, is_device,
+    login_extension, parse_epoch, spoken_version,
 };
 pub use error::{DecodeError, PushError};
 pub use limits::Limits;

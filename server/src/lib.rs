@@ -15,7 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 mod http;
-mod hub;
+pub mod hub;
 pub mod logs;
 pub mod metrics;
 mod net;

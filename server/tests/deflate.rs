@@ -160,6 +160,45 @@ async fn pushes_are_compressed_for_those_who_take_it_and_only_for_them() {
 }
 
 #[tokio::test]
+async fn an_attached_device_gets_its_stored_pushes_compressed_each_with_its_place() {
+    let line = line(|_| {}).await;
+    let attach = |user: &str| {
+        let extension = r#","$hl":{"v":1,"device":"phone","at":{}}}"#;
+        login(user).replacen('}', extension, 1)
+    };
+    let mut devices = Vec::new();
+    for user in ["user:1", "user:2"] {
+        let mut packed = Squeezer::connect(&line, OFFER).await;
+        packed.send(0xc1, &deflate(attach(user).as_bytes())).await;
+        let (answer, _) = packed.next().await.text();
+        assert!(answer.contains(r#""window""#), "{answer}");
+        assert!(packed.next().await.text().0.contains(r#""at""#));
+        let mut plain = line.device().await;
+        plain.say(&attach(user).replace("phone", "tablet")).await;
+        assert!(plain.hear().await.contains(r#""window""#));
+        assert!(plain.hear().await.contains(r#""at""#));
+        devices.push((user, packed, plain));
+    }
+    let long = "心跳线 ".repeat(200);
+    for n in 1..=3 {
+        let body = format!(r#"{{"to":["user:1","user:2"],"event":"chat1","msg":"{long}"}}"#);
+        let request = format!(
+            "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(line.http(&request).await.0, 200);
+        for (user, packed, plain) in &mut devices {
+            let frame = packed.next().await;
+            let (text, is_compressed) = frame.text();
+            assert!(is_compressed && frame.payload.len() < 200, "{frame:?}");
+            let place = format!(r#","$hl":["{user}",{n}]}}"#);
+            assert!(text.contains(&long) && text.ends_with(&place), "{text}");
+            assert_eq!(text, plain.hear().await);
+        }
+    }
+}
+
+#[tokio::test]
 async fn it_is_off_unless_it_was_asked_for() {
     let line = Line::start(|_| {}).await;
     let mut phone = Squeezer::connect(&line, OFFER).await;

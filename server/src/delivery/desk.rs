@@ -8,6 +8,7 @@ use super::subscription::Ask;
 use super::upkeep::{self, Hooks};
 use crate::hub::{Hub, Place};
 use crate::logs::LineLimit;
+use crate::net::frame::Deflated;
 use crate::store::{
     Committer, Epoch, Offset, Outcome, Overloaded, Push, Store, StoreError, SubmitError, Write,
     WriteError,
@@ -55,7 +56,7 @@ pub struct Draft {
     /// The frame of devices that speak the classic protocol.
     pub frame: Bytes,
     /// The same, compressed, if somebody takes that.
-    pub deflated: Option<Bytes>,
+    pub deflated: Option<Deflated>,
     /// Be told of the first acknowledgement of each recipient.
     pub wait_acked: bool,
 }
@@ -172,7 +173,7 @@ impl Delivery {
                         })
                         .collect();
                     if repeated {
-                        shared.hub.remind(&stands, &text);
+                        shared.hub.remind(&stands, &text, deflated.as_ref());
                     } else {
                         shared
                             .hub

@@ -32,5 +32,5 @@ pub use look::{look_up, read_page, tell_start};
 pub use reader::{Answer, Ready, Subject};
 pub use receipts::{Awaited, Crowded, Waiting};
 pub use registration::look_up_unregistered;
-pub use subscription::{Ask, Subscription};
+pub use subscription::{Ask, DeferredAnswer, Subscription};
 pub use upkeep::{Hooks, NoHooks, Undelivered};

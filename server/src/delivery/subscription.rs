@@ -18,6 +18,18 @@ pub struct Subscription {
     device: Arc<str>,
     turn: u32,
     state: State,
+    deferred: Option<DeferredAnswer>,
+}
+
+/// The answer to a login, until it is known where the device begins: once it is answered the device misses nothing that is pushed, also
+/// where this is its first login ever.
+#[derive(Debug)]
+pub struct DeferredAnswer {
+    /// The message.
+    pub text: String,
+    /// The login changed the connection's user. What comes before the answer is taken for the former user's, so nothing of the
+    /// present one's may come before it.
+    pub is_switch: bool,
 }
 
 /// A question for the store.
@@ -46,7 +58,12 @@ const EPOCHS: usize = 4;
 impl Subscription {
     /// The subscription of a connection that has logged in, and so is registered at the hub already: from here on nothing can be
     /// missed. `turn` is a number for this login; the question is to be asked at once.
-    pub fn new(stream: User, extension: LoginExtension, turn: u32) -> (Self, Ask) {
+    pub fn new(
+        stream: User,
+        extension: LoginExtension,
+        turn: u32,
+        answer: DeferredAnswer,
+    ) -> (Self, Ask) {
         let mut positions = extension.positions.into_iter();
         let position = positions.find(|(name, _)| **name == *stream.as_str());
         let subscription = Self {
@@ -54,6 +71,7 @@ impl Subscription {
             device: (&*extension.device).into(),
             turn,
             state: State::Attaching(Vec::new()),
+            deferred: Some(answer),
         };
         (
             subscription,
@@ -95,8 +113,17 @@ impl Subscription {
         }
     }
 
-    /// The store said where the device begins.
-    pub fn attached(&mut self, start: Start) {
+    /// Whether a push that is not stored is sent now. If not, it was published before the device was answered that its user is
+    /// logged in, and is not for it.
+    pub fn takes_transient(&self) -> bool {
+        !self
+            .deferred
+            .as_ref()
+            .is_some_and(|answer| answer.is_switch)
+    }
+
+    /// The store said where the device begins. Returns the answer to the login, if that still waits: it is sent first.
+    pub fn attached(&mut self, start: Start) -> Option<String> {
         let mut cursor = start.cursor;
         if let State::Attaching(seen) = &self.state {
             for (epoch, offset) in seen {
@@ -104,6 +131,7 @@ impl Subscription {
             }
         }
         self.state = State::Attached(cursor);
+        self.deferred.take().map(|answer| answer.text)
     }
 
     /// The page under way has come, and is sent after what this answers: what is gone for good.
@@ -169,23 +197,52 @@ mod tests {
     use crate::delivery::attach::start;
     use crate::store::StreamState;
 
-    /// Found by the simulation (seed 15091): a repeat of an old push came while a device was being attached, after a new one.
-    #[test]
-    fn found_a_reminder_does_not_make_forget_what_came_before_it() {
+    fn subscription(answer: DeferredAnswer) -> Subscription {
         let extension = LoginExtension {
             device: "phone".into(),
             positions: Vec::new(),
         };
         let user = User::parse("user:1").expect("a user");
-        let (mut subscription, _) = Subscription::new(user, extension, 1);
-        let stream = StreamState {
-            epoch: Epoch(7),
-            head: Offset(1),
-            trimmed: Offset(0),
-            messages: 1,
-            bytes: 10,
-        };
-        let begin = start(&stream, Offset(1), None);
+        Subscription::new(user, extension, 1, answer).0
+    }
+
+    fn answer(is_switch: bool) -> DeferredAnswer {
+        let text = "accepted".into();
+        DeferredAnswer { text, is_switch }
+    }
+
+    const STREAM: StreamState = StreamState {
+        epoch: Epoch(7),
+        head: Offset(1),
+        trimmed: Offset(0),
+        messages: 1,
+        bytes: 10,
+    };
+
+    #[test]
+    fn after_a_switch_nothing_comes_before_the_answer_and_else_transients_do() {
+        for is_switch in [true, false] {
+            let mut subscription = subscription(answer(is_switch));
+            assert_eq!(subscription.takes_transient(), !is_switch);
+            let live = subscription.live(Epoch(7), Offset(2), 10);
+            assert_eq!(live, Live::Later);
+            let begin = start(&STREAM, Offset(1), None);
+            let answered = subscription.attached(begin.clone());
+            assert_eq!(answered.as_deref(), Some("accepted"));
+            assert!(subscription.takes_transient());
+
+            // A new epoch is no login: nothing is answered again, and transients go on.
+            assert!(subscription.anew(|| 2).is_some());
+            assert!(subscription.takes_transient());
+            assert_eq!(subscription.attached(begin), None);
+        }
+    }
+
+    /// Found by the simulation (seed 15091): a repeat of an old push came while a device was being attached, after a new one.
+    #[test]
+    fn found_a_reminder_does_not_make_forget_what_came_before_it() {
+        let mut subscription = subscription(answer(false));
+        let begin = start(&STREAM, Offset(1), None);
         for (epoch, offset) in [(7, 2), (7, 1), (6, 9)] {
             let live = subscription.live(Epoch(epoch), Offset(offset), 10);
             assert_eq!(live, Live::Later);
@@ -211,7 +268,7 @@ mod tests {
             device: "phone".into(),
             positions: vec![("user:1".into(), position)],
         };
-        let (mut subscription, ask) = Subscription::new(user, extension, 1);
+        let (mut subscription, ask) = Subscription::new(user, extension, 1, answer(false));
         let Ask::Attach(Some(position)) = ask else {
             panic!("{ask:?}")
         };

@@ -9,7 +9,7 @@ use super::route::Site;
 use crate::auth::{Caller, PushRefusal};
 use crate::delivery::{Draft, PushError};
 use crate::metrics::Happening;
-use crate::net::frame;
+use crate::net::frame::{self, Deflated};
 use crate::store::{Push, StoreError, WriteError};
 use bytes::Bytes;
 use heartline_protocol::PushForm;
@@ -98,7 +98,7 @@ async fn store(
     site: &Site,
     form: PushForm,
     frame: Bytes,
-    deflated: Option<Bytes>,
+    deflated: Option<Deflated>,
 ) -> Result<(), Answer> {
     let world = &site.world;
     let id = new_id().map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, error))?;

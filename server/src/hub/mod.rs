@@ -6,5 +6,5 @@ mod registry;
 mod routing;
 
 pub use door::{Door, Permit, Refusal};
-pub use registry::{ConnectionRef, TooManyOfUser};
+pub use registry::{ConnectionRef, Generations, Registry, TooManyOfUser};
 pub use routing::{Hub, Place};

@@ -5,7 +5,9 @@ use heartline_protocol::User;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// Where a connection is: its shard, its slot there, and the generation that tells it from earlier tenants of the slot.
+/// Where a connection is: its shard, its slot there, and a generation. The generation names one login: it tells the connection from
+/// earlier tenants of the slot, and its present user from former ones. So a delivery that was addressed before a change of the user
+/// matches nobody afterwards, wherever it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionRef(u64);
 
@@ -28,6 +30,24 @@ impl ConnectionRef {
     /// The same, of a connection that is attached to its user's stream or not.
     pub fn reliable(self, yes: bool) -> Self {
         Self(self.0 & !Self::RELIABLE | if yes { Self::RELIABLE } else { 0 })
+    }
+
+    /// The reference from the connection's next login on. It is another one, unless nobody was logged in (then nothing is
+    /// addressed to it) or the same user logs in again in the same form (who goes on receiving what is on its way).
+    pub fn at_login(
+        self,
+        former: Option<&User>,
+        user: &User,
+        is_reliable: bool,
+        generations: &mut Generations,
+    ) -> Self {
+        let next = self.reliable(is_reliable);
+        match former {
+            Some(former) if former != user || next != self => {
+                Self(next.0 & !u64::from(Self::GENERATIONS) | u64::from(generations.issue()))
+            }
+            _ => next,
+        }
     }
 
     /// Whether it is attached to its user's stream.
@@ -60,9 +80,22 @@ impl ConnectionRef {
         (self.0 >> 33) as usize & (Self::MAX_SLOTS - 1)
     }
 
-    /// The tenant of the slot.
+    /// The login: of which tenant of the slot, and as whom.
     pub fn generation(self) -> u32 {
         self.0 as u32 & Self::GENERATIONS
+    }
+}
+
+/// Counts the tenants and logins of one shard, so that each has a generation of its own. After [`ConnectionRef::GENERATIONS`] it
+/// begins again: by then what was addressed to the first of that number was delivered or dropped long ago.
+#[derive(Debug, Default)]
+pub struct Generations(u32);
+
+impl Generations {
+    /// The next generation.
+    pub fn issue(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(1) & ConnectionRef::GENERATIONS;
+        self.0
     }
 }
 
@@ -99,18 +132,26 @@ impl Registry {
         }
     }
 
-    /// `connection`, so far `former`'s, is `user`'s from now on. Returns the user in the registry's own copy, so that
-    /// all connections of a user share one text.
+    /// `connection` is `user`'s from now on; `former` is its reference and user so far. Returns the user in the registry's own copy,
+    /// so that all connections of a user share one text.
     ///
     /// # Errors
     /// When the user has too many connections; then nothing has changed.
     pub fn log_in(
         &mut self,
         connection: ConnectionRef,
-        former: Option<&User>,
+        former: Option<(ConnectionRef, &User)>,
         user: User,
     ) -> Result<User, TooManyOfUser> {
-        if let Some(former) = former.filter(|former| **former == user) {
+        if let Some((at, former)) = former
+            && *former == user
+        {
+            // No more connections of this user than before.
+            if at != connection
+                && let Some(devices) = self.users.get_mut(former)
+            {
+                devices.replace(at, connection);
+            }
             return Ok(former.clone());
         }
         let user = match self.users.entry(user) {
@@ -128,8 +169,8 @@ impl Registry {
                 place.key().clone()
             }
         };
-        if let Some(former) = former {
-            self.leave(connection, former);
+        if let Some((at, former)) = former {
+            self.leave(at, former);
         }
         Ok(user)
     }
@@ -173,6 +214,18 @@ impl Devices {
                 if let Err(place) = many.binary_search(&connection) {
                     many.insert(place, connection);
                 }
+            }
+        }
+    }
+
+    fn replace(&mut self, former: ConnectionRef, connection: ConnectionRef) {
+        match self {
+            Self::One(one) => *one = connection,
+            Self::Many(many) => {
+                if let Ok(place) = many.binary_search(&former) {
+                    many.remove(place);
+                }
+                self.add(connection);
             }
         }
     }
@@ -270,7 +323,7 @@ mod tests {
         let mut registry = Registry::new(10);
         let first = registry.log_in(at(1), None, user("user:1")).unwrap();
         let again = registry
-            .log_in(at(1), Some(&first), user("user:1"))
+            .log_in(at(1), Some((at(1), &first)), user("user:1"))
             .unwrap();
         assert_eq!(
             registry.connections(&again),
@@ -278,10 +331,10 @@ mod tests {
             "the same user twice receives once"
         );
         registry
-            .log_in(at(1), Some(&again), user("user:2"))
+            .log_in(at(2), Some((at(1), &again)), user("user:2"))
             .unwrap();
         assert_eq!(registry.connections(&user("user:1")), []);
-        assert_eq!(registry.connections(&user("user:2")), [at(1)]);
+        assert_eq!(registry.connections(&user("user:2")), [at(2)]);
     }
 
     #[test]
@@ -290,9 +343,48 @@ mod tests {
         registry.log_in(at(1), None, user("user:1")).unwrap();
         let second = registry.log_in(at(2), None, user("user:2")).unwrap();
         assert_eq!(
-            registry.log_in(at(2), Some(&second), user("user:1")),
+            registry.log_in(at(3), Some((at(2), &second)), user("user:1")),
             Err(TooManyOfUser)
         );
         assert_eq!(registry.connections(&user("user:2")), [at(2)]);
+    }
+
+    #[test]
+    fn another_user_or_another_form_is_another_login_and_the_same_again_is_not() {
+        let (one, two) = (user("user:1"), user("user:2"));
+        let mut generations = Generations::default();
+        let at = ConnectionRef::new(3, 5, generations.issue()).deflating(true);
+        let mut login = |at: ConnectionRef, former: Option<&User>, user, is_reliable| {
+            at.at_login(former, user, is_reliable, &mut generations)
+        };
+        let first = login(at, None, &one, false);
+        assert_eq!(first, at, "nothing is addressed to who was nobody yet");
+        assert_eq!(login(first, Some(&one), &one, false), first);
+        let switched = login(first, Some(&one), &two, false);
+        let attached = login(switched, Some(&two), &two, true);
+        let back = login(attached, Some(&two), &one, true);
+        assert!(back.is_reliable() && !switched.is_reliable());
+        let all = [first, switched, attached, back];
+        let logins: std::collections::BTreeSet<_> = all.iter().map(|at| at.generation()).collect();
+        assert_eq!(logins.len(), all.len());
+        assert!(
+            all.iter()
+                .all(|at| (at.slot(), at.shard(), at.deflates()) == (5, 3, true))
+        );
+    }
+
+    #[test]
+    fn another_form_takes_the_place_of_the_former_also_at_the_bound() {
+        let mut registry = Registry::new(2);
+        let one = registry.log_in(at(1), None, user("user:1")).unwrap();
+        registry
+            .log_in(at(7), Some((at(1), &one)), user("user:1"))
+            .unwrap();
+        assert_eq!(registry.connections(&one), [at(7)]);
+        registry.log_in(at(3), None, user("user:1")).unwrap();
+        registry
+            .log_in(at(2), Some((at(7), &one)), user("user:1"))
+            .unwrap();
+        assert_eq!(registry.connections(&one), [at(2), at(3)]);
     }
 }

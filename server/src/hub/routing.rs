@@ -2,11 +2,11 @@
 //! in which every device gets them: it is held until each shard's command queue has the push, and those are FIFO.
 
 use super::registry::{ConnectionRef, Registry, TooManyOfUser};
-use crate::net::frame;
-use crate::net::{Backlog, Command, Delivery, Mailbox, Stored};
+use crate::net::frame::{self, Deflated};
+use crate::net::{Backlog, Command, Delivery, Mailbox};
 use crate::store::{Epoch, Offset};
 use bytes::Bytes;
-use heartline_protocol::{User, append_place};
+use heartline_protocol::{User, append_place, encode_place};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The registry and the shards' command queues.
@@ -52,7 +52,7 @@ impl Hub {
     pub fn log_in(
         &self,
         connection: ConnectionRef,
-        former: Option<&User>,
+        former: Option<(ConnectionRef, &User)>,
         user: User,
     ) -> Result<User, TooManyOfUser> {
         self.registry().log_in(connection, former, user)
@@ -78,7 +78,7 @@ impl Hub {
         &self,
         recipients: &[User],
         frame: &Bytes,
-        deflated: Option<&Bytes>,
+        deflated: Option<&Deflated>,
     ) -> Result<usize, Overloaded> {
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         if self.backlog.is_full() {
@@ -92,42 +92,49 @@ impl Hub {
                 targets.extend_from_slice(registry.connections(user));
             }
         }
-        // By shard, then by slot. A connection that changed its user between two slices may be there twice.
+        // By shard, then by slot. A connection that changed its user between two slices is there under two logins, of which the
+        // former matches nobody any more.
         targets.sort_unstable();
         targets.dedup();
         let count = targets.len();
-        self.post_all(&targets, frame, deflated, Stored::No);
+        self.post_all(&targets, frame, deflated.map(Deflated::frame), None);
         Ok(count)
     }
 
     /// [`Self::publish`] for a push that is stored, each recipient once, in the order of the store. Who is attached to a stream
-    /// gets the frame that tells the place in it; everybody else gets `frame`. It is never refused: whoever is attached would
+    /// gets the frame that tells the place in it; everybody else gets `frame`. Of both there is a compressed copy where `deflated` is given. It is never refused: whoever is attached would
     /// get it from the store in any case, and what may be under way is bounded by the committer's queue.
     pub fn publish_durable(
         &self,
         places: &[Place],
         text: &[u8],
         frame: &Bytes,
-        deflated: Option<&Bytes>,
+        deflated: Option<&Deflated>,
     ) -> usize {
-        let (mut classic, count) = self.post_attached(places, text);
+        let (mut classic, count) = self.post_attached(places, text, deflated);
         classic.sort_unstable();
         classic.dedup();
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.post_all(&classic, frame, deflated, Stored::Unplaced);
+        self.post_all(&classic, frame, deflated.map(Deflated::frame), None);
         count + classic.len()
     }
 
     /// A push that was stored before is asked for again: those who are attached are told of it. Whoever has it drops it; but if its commit
     /// was told to have failed, and had not, they never heard of it. Others get it once only, and so not again.
-    pub fn remind(&self, places: &[Place], text: &[u8]) {
-        self.post_attached(places, text);
+    pub fn remind(&self, places: &[Place], text: &[u8], deflated: Option<&Deflated>) {
+        self.post_attached(places, text, deflated);
     }
 
     /// Sends it to those who are attached to these streams, and answers who is not, and how many were. It encodes a frame for each
     /// recipient, hundreds of megabytes at worst, and so holds no lock that others wait for: stored pushes come in order because one
-    /// thread, the committer's, calls this, and between them and others there is no order (`docs/protocol.md`).
-    fn post_attached(&self, places: &[Place], text: &[u8]) -> (Vec<ConnectionRef>, usize) {
+    /// thread, the committer's, calls this, and between them and others there is no order (`docs/protocol.md`). It compresses nothing:
+    /// what differs from stream to stream is put behind what was compressed before.
+    fn post_attached(
+        &self,
+        places: &[Place],
+        text: &[u8],
+        deflated: Option<&Deflated>,
+    ) -> (Vec<ConnectionRef>, usize) {
         let (mut classic, mut count) = (Vec::new(), 0);
         // What is stored was made by us of text.
         let text = String::from_utf8_lossy(text);
@@ -148,11 +155,17 @@ impl Hub {
             for (place, mut targets) in attached {
                 targets.sort_unstable();
                 count += targets.len();
-                let text = append_place(&text, place.stream.as_str(), place.offset.0);
-                let frame = frame::text(text.as_bytes());
-                for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
-                    self.post(&frame, of_shard.into(), Stored::At(place));
-                }
+                let (stream, offset) = (place.stream.as_str(), place.offset.0);
+                let deflated = deflated
+                    .filter(|_| targets.iter().any(|at| at.deflates()))
+                    .and_then(|deflated| deflated.ending(encode_place(stream, offset).as_bytes()));
+                let is_plain = deflated.is_none() || targets.iter().any(|at| !at.deflates());
+                let frame = if is_plain {
+                    frame::text(append_place(&text, stream, offset).as_bytes())
+                } else {
+                    Bytes::new()
+                };
+                self.post_all(&targets, &frame, deflated.as_ref(), Some(place));
             }
         }
         (classic, count)
@@ -164,24 +177,24 @@ impl Hub {
         targets: &[ConnectionRef],
         frame: &Bytes,
         deflated: Option<&Bytes>,
-        stored: Stored<'_>,
+        place: Option<&Place>,
     ) {
         for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
             let Some(deflated) = deflated else {
-                self.post(frame, of_shard.into(), stored);
+                self.post(frame, of_shard.into(), place);
                 continue;
             };
             let (some, others): (Vec<_>, Vec<_>) =
                 of_shard.iter().partition(|target| target.deflates());
-            self.post(deflated, some.into(), stored);
-            self.post(frame, others.into(), stored);
+            self.post(deflated, some.into(), place);
+            self.post(frame, others.into(), place);
         }
     }
 
     /// One frame for connections of one shard.
-    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, stored: Stored<'_>) {
+    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, place: Option<&Place>) {
         if let Some(shard) = targets.first().map(|target| target.shard()) {
-            let delivery = Delivery::new(frame.clone(), targets, stored, &self.backlog);
+            let delivery = Delivery::new(frame.clone(), targets, place, &self.backlog);
             self.shards[shard].post(Command::Deliver(delivery));
         }
     }
@@ -230,6 +243,7 @@ const LOOKUP_SLICE: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::frame::{Deflater, Inflater};
     use mio::{Poll, Token, Waker};
 
     /// A hub over two mailboxes that nobody empties but the test.
@@ -254,7 +268,11 @@ mod tests {
                     .iter()
                     .map(|target| target.slot())
                     .collect();
-                format!("{}:{slots:?}", String::from_utf8_lossy(&delivery.frame))
+                let frame = match delivery.frame[0] {
+                    0xc1 => "packed".into(),
+                    _ => String::from_utf8_lossy(&delivery.frame),
+                };
+                format!("{frame}:{slots:?}")
             }
             other => format!("{other:?}"),
         };
@@ -316,12 +334,48 @@ mod tests {
             let at = ConnectionRef::new(0, slot, 1).deflating(deflates);
             hub.log_in(at, None, user("user:1")).unwrap();
         }
-        let (plain, deflated) = (Bytes::from_static(b"plain"), Bytes::from_static(b"packed"));
+        let text = [br#"{"msg":""#, &[b'a'; 300][..], b"\"}"].concat();
+        let deflated = Deflater::default().shared(&text).unwrap();
+        let plain = Bytes::from_static(b"plain");
         let to = [user("user:1")];
         assert_eq!(hub.publish(&to, &plain, Some(&deflated)), Ok(3));
         assert_eq!(waiting(&hub, 0), ["packed:[1, 3]", "plain:[2]"]);
         assert_eq!(hub.publish(&to, &plain, None), Ok(3));
         assert_eq!(waiting(&hub, 0), ["plain:[1, 2, 3]"]);
+
+        // Those who are attached as well, each stream with its own place.
+        for (slot, deflates, name) in [
+            (4, true, "user:1"),
+            (5, false, "user:1"),
+            (6, true, "user:2"),
+        ] {
+            let at = ConnectionRef::new(0, slot, 1).deflating(deflates);
+            hub.log_in(at.reliable(true), None, user(name)).unwrap();
+        }
+        let place = |name: &str, offset| Place {
+            stream: user(name),
+            epoch: Epoch(1),
+            offset: Offset(offset),
+        };
+        let places = [place("user:1", 7), place("user:2", 8)];
+        let count = hub.publish_durable(&places, &text, &plain, Some(&deflated));
+        assert_eq!(count, 6);
+        let Some(Command::Deliver(packed)) = hub.shard(0).take().into_iter().next() else {
+            panic!("nothing is delivered");
+        };
+        let (message, end) = (&packed.frame[2..], br#","$hl":["user:1",7]}"#);
+        let mut inflater = Inflater::default();
+        let message = inflater.message(message, 1_000).unwrap();
+        assert_eq!(message, [&text[..text.len() - 1], end].concat());
+        assert_eq!(packed.targets.len(), 1);
+        assert!(packed.frame.len() < 100, "{} bytes", packed.frame.len());
+
+        hub.publish_durable(&places, &text, &plain, Some(&deflated));
+        let kinds = waiting(&hub, 0);
+        assert_eq!(kinds.len(), 5, "{kinds:?}");
+        assert_eq!([&kinds[0], &kinds[2]], ["packed:[4]", "packed:[6]"]);
+        assert!(kinds[1].ends_with(r#"["user:1",7]}:[5]"#), "{}", kinds[1]);
+        assert_eq!(kinds[3..], ["packed:[1, 3]", "plain:[2]"]);
     }
 
     /// A push of 600 MB to attached devices held every other push for as long as its frames were encoded.
@@ -341,7 +395,7 @@ mod tests {
             // Another push has its turn.
             let order = hub.order.lock().unwrap();
             scope.spawn(move || {
-                hub.remind(&[place], br#"{"event":"chat1"}"#);
+                hub.remind(&[place], br#"{"event":"chat1"}"#, None);
                 done.send(()).unwrap();
             });
             let waited = encoded.recv_timeout(std::time::Duration::from_secs(10));

@@ -1,7 +1,6 @@
 //! permessage-deflate across the rooms: who has negotiated it, and the one compressed copy of a message that all of them share.
 
-use super::frame::{Deflater, Inflater, Opcode};
-use bytes::Bytes;
+use super::frame::{Deflated, Deflater, Inflater};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -43,20 +42,14 @@ impl Compression {
         self.is_offered() && bytes >= self.min_bytes
     }
 
-    /// A text message as a compressed frame for those who take one, if there are any and it is worth it.
-    pub fn text(&self, payload: &[u8]) -> Option<Bytes> {
+    /// A push compressed for those who take it so, if there are any and it is worth it.
+    pub fn text(&self, payload: &[u8]) -> Option<Deflated> {
         if !self.is_worth(payload.len()) || self.connections.load(Relaxed) == 0 {
             return None;
         }
-        let mut out = Vec::new();
         // A panic in between leaves a compressor that is reset before its next message.
         let mut deflater = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
-        deflater
-            .get_or_insert_default()
-            .append(&mut out, Opcode::Text, payload);
-        drop(deflater);
-        out.shrink_to_fit();
-        Some(Bytes::from(out))
+        deflater.get_or_insert_default().shared(payload)
     }
 
     pub(super) fn joined(&self) {
@@ -74,7 +67,9 @@ mod tests {
 
     #[test]
     fn nothing_is_compressed_that_nobody_takes_or_that_is_small() {
-        let text = [b'a'; 300];
+        let mut text = [b'a'; 300];
+        text[299] = b'}';
+        let short = &text[45..];
         let off = Compression::new(0);
         off.joined();
         assert!(!off.is_offered() && off.text(&text).is_none());
@@ -84,8 +79,8 @@ mod tests {
             "nobody is here"
         );
         on.joined();
-        assert!(on.text(&text[..255]).is_none());
-        assert!(on.text(&text).is_some_and(|frame| frame.len() < 50));
+        assert!(on.text(short).is_none());
+        assert!(on.text(&text).is_some_and(|copy| copy.frame().len() < 50));
         on.left();
         assert!(on.text(&text).is_none());
     }

@@ -19,7 +19,7 @@ use std::net::Shutdown;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub socket: TcpStream,
-    /// Tells this tenant of the slot from others.
+    /// Tells this tenant of the slot from others, and its present login from former ones.
     pub generation: u32,
     pub number: ConnectionNumber,
     pub decoder: Decoder,

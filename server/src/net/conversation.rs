@@ -5,8 +5,8 @@ use super::connection_log::LogContext;
 use super::frame::{self, Deflater, Message, Opcode};
 use super::reliable::Reliable;
 use super::shard::World;
-use crate::delivery::WINDOW_MESSAGES;
-use crate::hub::{ConnectionRef, TooManyOfUser};
+use crate::delivery::{DeferredAnswer, WINDOW_MESSAGES};
+use crate::hub::{ConnectionRef, Generations, TooManyOfUser};
 use crate::metrics::Happening;
 use crate::presence::ConnectionNumber;
 use crate::session::{Reply, Session, Step};
@@ -23,7 +23,9 @@ pub(super) struct Conversation<'a> {
     pub world: &'a World,
     pub session: &'a mut Session,
     pub reliable: &'a mut Option<Box<Reliable>>,
+    /// What the connection's deliveries are addressed to. Each login of another user changes it.
     pub here: ConnectionRef,
+    pub generations: &'a mut Generations,
     pub number: ConnectionNumber,
     pub socket: &'a TcpStream,
     pub now_us: u64,
@@ -145,8 +147,9 @@ impl Conversation<'_> {
                     let device = extension.as_ref().and_then(|named| named.as_ref().ok());
                     self.log_context()
                         .logged_in(&user, device.map(|named| &*named.device));
+                    let is_switch = self.is_switch(&user);
                     self.session.logged_in(user.clone());
-                    self.accept(uuid, user, extension);
+                    self.accept(uuid, user, extension, is_switch);
                 }
                 Err(_) => {
                     self.log_context().too_many_of_user(user.as_str());
@@ -168,16 +171,20 @@ impl Conversation<'_> {
 
     /// Registers the connection as this user's, attached to the stream or not.
     fn register(&mut self, user: User, is_reliable: bool) -> Result<User, TooManyOfUser> {
-        let (former, now) = (self.here, self.here.reliable(is_reliable));
-        if former == now {
-            return self.world.hub.log_in(now, self.session.user(), user);
-        }
-        // The hub would take the two for two connections.
-        if let Some(user) = self.session.end() {
-            self.world.hub.leave(former, &user);
-        }
+        let former = self.session.user();
+        let now = self
+            .here
+            .at_login(former, &user, is_reliable, self.generations);
+        let former = former.map(|former| (self.here, former));
+        let user = self.world.hub.log_in(now, former, user)?;
         self.here = now;
-        self.world.hub.log_in(now, None, user)
+        Ok(user)
+    }
+
+    /// Whether the last login that was answered here was another user's.
+    fn is_switch(&self, user: &User) -> bool {
+        self.session.user().is_some_and(|former| former != user)
+            || (self.reliable.as_deref()).is_some_and(Reliable::is_unanswered_switch)
     }
 
     /// Answers a login; attaches the device if it named itself, and then the answer comes with its position.
@@ -186,6 +193,7 @@ impl Conversation<'_> {
         uuid: Option<&RawValue>,
         user: User,
         extension: Option<Result<LoginExtension, ExtensionError>>,
+        is_switch: bool,
     ) {
         if let Some(former) = self.reliable.take() {
             former.withdraw(&self.world.delivery);
@@ -199,8 +207,9 @@ impl Conversation<'_> {
             }
             Some(Ok(extension)) => {
                 let text = encode_login_accepted(uuid, accepted.body, Ok(WINDOW_MESSAGES));
+                let answer = DeferredAnswer { text, is_switch };
                 let attached =
-                    Reliable::attach(&self.world.delivery, self.here, user, extension, text);
+                    Reliable::attach(&self.world.delivery, self.here, user, extension, answer);
                 *self.reliable = Some(attached);
             }
         }

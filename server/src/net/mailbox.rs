@@ -79,8 +79,6 @@ pub struct Delivery {
     pub targets: Box<[ConnectionRef]>,
     /// Of a stored push for those who are attached to the recipient's stream: where it stands there.
     pub place: Option<Box<Place>>,
-    /// It is stored: who has attached itself since it was looked up gets it from the store.
-    pub is_stored: bool,
     backlog: Arc<Backlog>,
 }
 
@@ -89,7 +87,7 @@ impl Delivery {
     pub fn new(
         frame: Bytes,
         targets: Box<[ConnectionRef]>,
-        stored: Stored<'_>,
+        place: Option<&Place>,
         backlog: &Arc<Backlog>,
     ) -> Self {
         backlog.deliveries.fetch_add(targets.len(), Relaxed);
@@ -97,25 +95,10 @@ impl Delivery {
         Self {
             frame,
             targets,
-            place: match stored {
-                Stored::At(place) => Some(Box::new(place.clone())),
-                Stored::No | Stored::Unplaced => None,
-            },
-            is_stored: !matches!(stored, Stored::No),
+            place: place.cloned().map(Box::new),
             backlog: backlog.clone(),
         }
     }
-}
-
-/// Whether what is delivered is stored as well.
-#[derive(Clone, Copy, Debug)]
-pub enum Stored<'a> {
-    /// It is not.
-    No,
-    /// It is, and this copy is for those who do not follow the stream.
-    Unplaced,
-    /// It is, at this place.
-    At(&'a Place),
 }
 
 impl Drop for Delivery {

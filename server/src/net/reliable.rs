@@ -3,7 +3,7 @@
 
 use super::mailbox::{Delivery as Sent, Seen};
 use crate::delivery::{
-    Ask, Delivery, Foreign, Live, Missing, PageFacts, Start, Subject, Subscription,
+    Ask, DeferredAnswer, Delivery, Foreign, Live, Missing, PageFacts, Start, Subject, Subscription,
 };
 use crate::hub::ConnectionRef;
 use crate::store::Offset;
@@ -14,9 +14,6 @@ use heartline_protocol::{LoginExtension, User};
 pub(super) struct Reliable {
     at: ConnectionRef,
     subscription: Subscription,
-    /// The answer to the login, until it is known where the device begins: whoever hears that it is logged in must not miss what is
-    /// pushed from then on, also where this is its first login ever.
-    greeting: Option<String>,
     /// Its app is hidden.
     is_parked: bool,
 }
@@ -28,13 +25,13 @@ impl Reliable {
         at: ConnectionRef,
         stream: User,
         extension: LoginExtension,
-        greeting: String,
+        answer: DeferredAnswer,
     ) -> Box<Self> {
-        let (subscription, ask) = Subscription::new(stream, extension, delivery.next_turn());
+        let turn = delivery.next_turn();
+        let (subscription, ask) = Subscription::new(stream, extension, turn, answer);
         let reliable = Box::new(Self {
             at,
             subscription,
-            greeting: Some(greeting),
             is_parked: false,
         });
         delivery.ask(reliable.subject(), ask);
@@ -53,13 +50,11 @@ impl Reliable {
 
     /// Whether a frame that is being delivered goes to the device now. If not, it has it, or gets it with a page.
     pub fn takes(&mut self, delivery: &Delivery, sent: &Sent) -> bool {
+        // What was addressed to a former login, or to one that was not attached, does not come here: see `ConnectionRef`.
         let Some(place) = sent.place.as_deref() else {
-            return !sent.is_stored;
+            return self.subscription.takes_transient();
         };
-        if place.stream != *self.subscription.stream() {
-            // Queued for whoever was logged in here before.
-            return false;
-        }
+        debug_assert_eq!(place.stream, *self.subscription.stream());
         match self
             .subscription
             .live(place.epoch, place.offset, sent.frame.len())
@@ -73,10 +68,14 @@ impl Reliable {
         }
     }
 
-    /// The store said where the device begins. Answers what is to be said first.
+    /// The login changed the user and is not answered yet.
+    pub fn is_unanswered_switch(&self) -> bool {
+        !self.subscription.takes_transient()
+    }
+
+    /// The store said where the device begins. Returns the answer to the login, if that still waits.
     pub fn attached(&mut self, start: Start) -> Option<String> {
-        self.subscription.attached(start);
-        self.greeting.take()
+        self.subscription.attached(start)
     }
 
     /// A page has come; see [`Subscription::page`].

@@ -1,7 +1,7 @@
 //! Deliveries of one shard, told as `slot:frames`.
 
 use super::*;
-use crate::net::{Backlog, Stored};
+use crate::net::Backlog;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,12 +33,8 @@ impl Story {
             .iter()
             .map(|slot| ConnectionRef::new(0, *slot, 1))
             .collect();
-        self.fanout.push(Delivery::new(
-            frame.into(),
-            targets,
-            Stored::No,
-            &self.backlog,
-        ));
+        self.fanout
+            .push(Delivery::new(frame.into(), targets, None, &self.backlog));
     }
 
     fn run(&mut self, units: usize) {

@@ -4,6 +4,7 @@
 use super::encode::append_head;
 use super::header::Opcode;
 use super::message::Violation;
+use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// Compresses messages.
@@ -11,6 +12,14 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 pub struct Deflater {
     compress: Compress,
     out: Vec<u8>,
+}
+
+/// A text message that is one JSON object, compressed once for all who take it: also for those whose copy ends differently.
+#[derive(Clone, Debug)]
+pub struct Deflated {
+    frame: Bytes,
+    /// The compressed message without its last brace, up to the end of a sync flush: further blocks may follow. Part of `frame`.
+    open: Bytes,
 }
 
 /// Inflates messages.
@@ -22,6 +31,8 @@ pub struct Inflater {
 
 /// The end of a sync flush, which a message leaves out (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+/// What a stored block and the beginning of the empty one behind it cost.
+const STORED_BYTES: usize = 6;
 /// A message is compressed once for all its recipients, and phones are quick to inflate: speed before the last bytes.
 const LEVEL: u32 = 3;
 /// The first piece of memory for an inflated message.
@@ -51,6 +62,40 @@ impl Deflater {
         self.out.shrink_to(KEPT);
     }
 
+    /// Compresses a text message for many. `None` where that makes it no smaller, or it is no object.
+    pub fn shared(&mut self, payload: &[u8]) -> Option<Deflated> {
+        let open = payload.strip_suffix(b"}")?;
+        self.compress.reset();
+        self.out.clear();
+        // What does not fit here is not smaller.
+        self.out.reserve_exact(payload.len());
+        let mut flush = |piece: &[u8], out: &mut Vec<u8>| {
+            let before = self.compress.total_in();
+            self.compress
+                .compress_vec(piece, out, FlushCompress::Sync)
+                .ok()?;
+            let is_whole = self.compress.total_in() - before == piece.len() as u64
+                && out.len() < out.capacity()
+                && out.ends_with(&TAIL);
+            is_whole.then_some(out.len())
+        };
+        let ends = flush(open, &mut self.out).zip(flush(b"}", &mut self.out));
+        let shared = ends
+            .filter(|(end_of_open, _)| end_of_open + STORED_BYTES < payload.len())
+            .map(|(end_of_open, end)| {
+                let mut frame = Vec::new();
+                append_head(&mut frame, 0xc0 | Opcode::Text.bits(), end - TAIL.len());
+                let head = frame.len();
+                frame.extend_from_slice(&self.out[..end - TAIL.len()]);
+                let frame = Bytes::from(frame);
+                let open = frame.slice(head..head + end_of_open);
+                Deflated { frame, open }
+            });
+        self.out.clear();
+        self.out.shrink_to(KEPT);
+        shared
+    }
+
     /// The compressed message, if it is smaller.
     fn squeeze(&mut self, payload: &[u8]) -> Option<&[u8]> {
         self.compress.reset();
@@ -64,6 +109,30 @@ impl Deflater {
             && self.compress.total_in() == payload.len() as u64;
         let body = self.out.strip_suffix(&TAIL).filter(|_| is_whole)?;
         (body.len() < payload.len()).then_some(body)
+    }
+}
+
+impl Deflated {
+    /// The message's frame.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// The frame of the message with `end` in the place of its last brace. Nothing is compressed for it: `end` goes as it is, in a
+    /// stored block (RFC 1951 §3.2.4). `None` when it is longer than such a block can be.
+    pub fn ending(&self, end: &[u8]) -> Option<Bytes> {
+        let length = u16::try_from(end.len()).ok()?;
+        let mut frame = Vec::new();
+        let bytes = self.open.len() + end.len() + STORED_BYTES;
+        append_head(&mut frame, 0xc0 | Opcode::Text.bits(), bytes);
+        frame.extend_from_slice(&self.open);
+        frame.push(0);
+        frame.extend_from_slice(&length.to_le_bytes());
+        frame.extend_from_slice(&(!length).to_le_bytes());
+        frame.extend_from_slice(end);
+        // An empty block of which [`TAIL`] is left out.
+        frame.push(0);
+        Some(Bytes::from(frame))
     }
 }
 

@@ -8,7 +8,7 @@ mod header;
 mod message;
 
 pub use decoder::Decoder;
-pub use deflate::{Deflater, Inflater};
+pub use deflate::{Deflated, Deflater, Inflater};
 pub use encode::{append, close, text, to_bytes};
 pub use header::Opcode;
 pub use message::Message;

@@ -38,7 +38,7 @@ impl Shard {
         let session = Session::new(self.now_ms(), &self.world.config.timing);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
-        self.next_generation = self.next_generation.wrapping_add(1) & ConnectionRef::GENERATIONS;
+        let generation = self.generations.issue();
         let mut socket = mio::net::TcpStream::from_std(socket);
         if let Err(error) =
             self.poll
@@ -51,7 +51,7 @@ impl Shard {
         let number = self.world.presence.next_number();
         entry.insert(Connection::new(
             socket,
-            self.next_generation,
+            generation,
             number,
             session,
             deflates,
@@ -124,7 +124,7 @@ impl Shard {
         }
     }
 
-    fn take_in(&mut self, slot: usize, bytes: &mut [u8]) {
+    pub(super) fn take_in(&mut self, slot: usize, bytes: &mut [u8]) {
         let now_ms = self.now_ms();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -143,6 +143,7 @@ impl Shard {
             session: &mut connection.session,
             reliable: &mut connection.reliable,
             here,
+            generations: &mut self.generations,
             number: connection.number,
             socket: &connection.socket,
             now_us: self.clock.now_us(),
@@ -155,6 +156,8 @@ impl Shard {
             conversation.message(message)
         });
         let held = connection.decoder.held();
+        // Of the login that stands now: what is addressed to an earlier one is not delivered any more.
+        connection.generation = conversation.here.generation();
         self.held = self.held - held_before + held;
         let end = match fed {
             Ok(()) if self.held > MAX_HELD && held > held_before => {

@@ -16,7 +16,7 @@ use super::processors::Processors;
 use super::sweep::Sweep;
 use crate::config::Config;
 use crate::delivery::Delivery;
-use crate::hub::Hub;
+use crate::hub::{Generations, Hub};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use leaving::Drain;
@@ -56,7 +56,7 @@ pub struct Shard {
     mailbox: Arc<Mailbox>,
     poll: Poll,
     connections: Slab<Connection>,
-    next_generation: u32,
+    generations: Generations,
     fanout: FanOut,
     sweep: Sweep,
     /// Slots with bytes to read that no event will announce. At most one entry per connection.
@@ -90,7 +90,7 @@ impl Shard {
             mailbox,
             poll,
             connections: Slab::new(),
-            next_generation: 0,
+            generations: Generations::default(),
             fanout: FanOut::default(),
             unread: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER].into(),
@@ -189,3 +189,6 @@ impl Shard {
         self.clock.now_ms()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,50 @@ fn one_message_cannot_refer_to_another() {
     }
 }
 
+/// A frame's message, inflated.
+fn read(frame: &[u8]) -> Vec<u8> {
+    assert_eq!(frame[0], 0xc1);
+    let head = match frame[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    let mut inflater = Inflater::default();
+    inflater.message(&frame[head..], LIMIT).unwrap().to_vec()
+}
+
+#[test]
+fn a_shared_message_that_would_be_no_smaller_is_not_made() {
+    let mut deflater = Deflater::default();
+    assert!(deflater.shared(br#"{"event":"chat1"}"#).is_none());
+    assert!(deflater.shared(b"").is_none());
+    assert!(deflater.shared(&[b'a'; 500]).is_none(), "no object");
+    let object = [&[b'a'; 500][..], b"}"].concat();
+    let shared = deflater.shared(&object).unwrap();
+    assert!(shared.frame().len() < 30, "{} bytes", shared.frame().len());
+    assert_eq!(shared.ending(&[b'x'; 65_536]), None);
+}
+
 proptest! {
+    #[test]
+    fn a_message_compressed_once_may_end_in_many_ways(
+        text in proptest::collection::vec(0u8..4, 0..5000),
+        ends in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..4),
+    ) {
+        let object = [&text[..], b"}"].concat();
+        let mut deflater = Deflater::default();
+        if let Some(shared) = deflater.shared(&object) {
+            prop_assert_eq!(read(shared.frame()), &object[..]);
+            for end in ends {
+                let frame = shared.ending(&end).unwrap();
+                prop_assert!(frame.len() < text.len() + end.len() + 10);
+                prop_assert_eq!(read(&frame), [&text[..], &end[..]].concat());
+            }
+        } else {
+            prop_assert!(object.len() < 60);
+        }
+    }
+
     #[test]
     fn what_goes_in_comes_out(payload in proptest::collection::vec(0u8..4, 0..5000)) {
         let (is_deflated, body) = deflated(&payload);
