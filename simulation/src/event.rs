@@ -17,6 +17,8 @@ pub enum Event {
     ServerLearns(LinkId),
     /// Something happens to a device.
     Device(usize, u32, DeviceEvent),
+    /// A guest does something.
+    Guest(usize),
     /// Something happens at the server.
     Server(u32, ServerEvent),
     /// A quarter of a second has passed at the server, up or not.

@@ -6,13 +6,14 @@
 //!
 //! - `plan`, `fault`, `mutant` – what a seed stands for, what goes wrong, known mistakes put in on purpose
 //! - `world` – everybody, and the loop; `stage` is what they share
-//! - `device`, `server`, `publisher`, `network` – who takes part
+//! - `device`, `guest`, `server`, `publisher`, `network` – who takes part
 //! - `oracle` – what must be
 //! - `run`, `shrink` – many seeds, and a failing one cut down
 
 mod device;
 mod event;
 mod fault;
+mod guest;
 mod mutant;
 mod network;
 mod oracle;

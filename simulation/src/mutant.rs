@@ -52,11 +52,13 @@ pub enum Mutant {
     AckUnstored,
     /// A login acknowledges what was only received.
     LoginAcksReceived,
+    /// A delivery is made to a connection whatever user has logged in there since it was addressed.
+    LoginNotCompared,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::AckBeforeCallback,
         Self::PersistBeforeCallback,
         Self::SubscribeAfterRead,
@@ -81,6 +83,7 @@ impl Mutant {
         Self::LeakedPayload,
         Self::AckUnstored,
         Self::LoginAcksReceived,
+        Self::LoginNotCompared,
     ];
 
     /// The mistake of this name, in any spelling of dashes and cases.

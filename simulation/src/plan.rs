@@ -16,6 +16,8 @@ pub struct Plan {
     pub seed: u64,
     /// Devices of each user.
     pub devices: Vec<u8>,
+    /// Connections that change their user again and again.
+    pub guests: u8,
     /// When the faults end and the world becomes honest.
     pub horizon_ms: u64,
     /// What may go wrong.
@@ -87,12 +89,20 @@ impl Plan {
         for count in &mut devices {
             *count = (*count).min(cut.devices);
         }
+        // Drawn apart, so that all else of a seed is as it was without guests.
+        let mut of_guests = Rng::new(seed ^ 0x4755_4553);
+        let guests = if devices.len() > 1 && of_guests.chance(40) {
+            of_guests.within((1, 2)) as u8
+        } else {
+            0
+        };
         let horizon_ms = rng.within((4_000, 30_000)).min(cut.horizon_ms);
         let fault_every = *rng.pick(&[(50, 800), (200, 2_500), (1_000, 6_000)]);
         let push_every = *rng.pick(&[(20, 300), (100, 1_200), (500, 4_000)]);
         Self {
             seed,
             devices,
+            guests,
             horizon_ms,
             faults: faults.and(cut.faults),
             fault_every,

@@ -4,6 +4,7 @@
 use crate::device::Device;
 use crate::event::{DeviceEvent, Event, News};
 use crate::fault::Fault;
+use crate::guest::Guest;
 use crate::mutant::Mutant;
 use crate::network::LinkId;
 use crate::plan::Plan;
@@ -18,6 +19,8 @@ pub struct World {
     stage: Stage,
     server: Server,
     devices: Vec<Device>,
+    /// Their numbers follow those of the devices.
+    guests: Vec<Guest>,
     publisher: Publisher,
     steps: u64,
 }
@@ -58,6 +61,9 @@ impl World {
                 devices.push(Device::new(devices.len(), stream, &mut stage));
             }
         }
+        let guests = (0..usize::from(stage.plan.guests))
+            .map(|at| Guest::new(devices.len(), at, &mut stage))
+            .collect();
         stage.after(TICK_MS, Event::Tick);
         stage.after(10, Event::Publish);
         let first = stage.span(stage.plan.fault_every);
@@ -66,6 +72,7 @@ impl World {
             stage,
             server,
             devices,
+            guests,
             publisher: Publisher::default(),
             steps: 0,
         };
@@ -110,13 +117,19 @@ impl World {
             Event::Up(link) => self.server.arrives(stage, link),
             Event::Down(link) => {
                 let device = stage.network.link(link).map(|link| link.device);
-                if let Some(device) = device {
-                    self.devices[device].arrives(stage, link);
+                let Some(device) = device else { return };
+                match self.devices.get_mut(device) {
+                    Some(device) => device.arrives(stage, link),
+                    None => self.guests[device - self.devices.len()].arrives(stage, link),
                 }
             }
             Event::Accepted(link) => self.server.accepts(stage, link),
             Event::ServerLearns(link) => self.server.remove(stage, link),
-            Event::Device(device, life, event) => self.devices[device].happens(stage, life, event),
+            Event::Device(device, life, event) => match self.devices.get_mut(device) {
+                Some(device) => device.happens(stage, life, event),
+                None => self.guests[device - self.devices.len()].leaves(stage),
+            },
+            Event::Guest(at) => self.guests[at].acts(stage),
             Event::Server(life, event) => self.server.happens(stage, life, event),
             Event::ServerStarts => self.server.starts(stage),
             Event::DiskHasRoom => self.server.has_room(),
@@ -224,6 +237,9 @@ impl World {
             links
                 .into_iter()
                 .for_each(|link| self.stage.network.stall(link, now));
+            for guest in &mut self.guests {
+                guest.leaves(&mut self.stage);
+            }
             for device in &mut self.devices {
                 device.recovers(&mut self.stage);
             }

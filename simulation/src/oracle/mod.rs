@@ -195,6 +195,18 @@ impl Oracle {
         }
     }
 
+    // --- users ---
+
+    /// A connection was sent a push: its user must be one of those it is for.
+    pub fn shows(&mut self, user: usize, n: u32) {
+        let is_for = (self.pushes.get(n as usize)).is_some_and(|push| push.streams.contains(&user));
+        if !is_for {
+            self.fail(format!(
+                "user:{user} is logged in and is sent push {n}, which is for another user"
+            ));
+        }
+    }
+
     // --- the window ---
 
     /// A connection begins anew: what was under way to it does not count.

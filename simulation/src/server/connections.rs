@@ -9,7 +9,8 @@ use heartline_protocol::{
     CloseCode, LoginExtension, User, encode_login_accepted, encode_ping, encode_respon,
 };
 use heartline_server::auth::classic_login;
-use heartline_server::delivery::{Ask, Subscription, WINDOW_MESSAGES};
+use heartline_server::delivery::{Ask, DeferredAnswer, Subscription, WINDOW_MESSAGES};
+use heartline_server::hub::ConnectionRef;
 use heartline_server::session::{Due, Reply, Session, Step};
 use heartline_server::store::Offset;
 use serde_json::value::RawValue;
@@ -25,10 +26,11 @@ impl Server {
             stage.send(link, Way::Down, refused);
             return stage.network.server_leaves(link);
         }
+        let (shard, slot) = (Self::shard(link) as u8, link as usize);
         let connection = Connection {
+            at: ConnectionRef::new(shard, slot, self.generations.issue()),
             session: Session::new(self.now(stage), &self.timing),
             subscription: None,
-            greeting: None,
             has_read: false,
         };
         self.connections.insert(link, connection);
@@ -95,24 +97,31 @@ impl Server {
                 uuid,
                 extension,
             } => {
-                let Some(Ok(extension)) = extension else {
-                    let what = format!("a login without its device: {text}");
-                    return stage.oracle.fail(what);
-                };
-                let former = connection.session.end();
+                let former = connection.session.user().cloned();
+                let is_switch = former.as_ref().is_some_and(|former| *former != user)
+                    || (connection.subscription.as_ref())
+                        .is_some_and(|subscription| !subscription.takes_transient());
                 connection.session.logged_in(user.clone());
-                if let Some(former) = former {
-                    self.unregister(link, &former);
+                self.register(stage, link, former.as_ref(), &user, extension.is_some());
+                let accepted = Reply::login_accepted(uuid);
+                match extension {
+                    None => {
+                        stage.oracle.flight_begins(link);
+                        if let Some(connection) = self.connections.get_mut(&link) {
+                            connection.subscription = None;
+                        }
+                        self.reply(stage, link, accepted);
+                    }
+                    Some(Ok(extension)) => {
+                        let (body, window) = (accepted.body, Ok(WINDOW_MESSAGES));
+                        let text = encode_login_accepted(uuid, body, window);
+                        let answer = DeferredAnswer { text, is_switch };
+                        self.subscribe(stage, link, user, extension, answer);
+                    }
+                    Some(Err(error)) => {
+                        stage.oracle.fail(format!("{error}: {text}"));
+                    }
                 }
-                if !stage.is(Mutant::SubscribeAfterRead) {
-                    self.register(link, &user);
-                }
-                let body = Reply::login_accepted(uuid).body;
-                let text = encode_login_accepted(uuid, body, Ok(WINDOW_MESSAGES));
-                if let Some(connection) = self.connections.get_mut(&link) {
-                    connection.greeting = Some(text);
-                }
-                self.subscribe(stage, link, user, extension);
             }
         }
     }
@@ -123,10 +132,11 @@ impl Server {
         link: LinkId,
         user: User,
         extension: LoginExtension,
+        answer: DeferredAnswer,
     ) {
         stage.oracle.flight_begins(link);
         self.last_turn += 1;
-        let (subscription, ask) = Subscription::new(user, extension, self.last_turn);
+        let (subscription, ask) = Subscription::new(user, extension, self.last_turn, answer);
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.subscription = Some(subscription);
             connection.has_read = false;
@@ -197,17 +207,30 @@ impl Server {
         self.ask(stage, link, ask);
     }
 
-    /// Registers a connection for what comes live.
-    pub(super) fn register(&mut self, link: LinkId, user: &User) {
-        let registered = self.hub.entry(user.to_string()).or_default();
-        if !registered.contains(&link) {
-            registered.push(link);
+    /// Registers a connection, so far `former`'s, for what comes live to `user`.
+    fn register(
+        &mut self,
+        stage: &mut Stage,
+        link: LinkId,
+        former: Option<&User>,
+        user: &User,
+        is_attached: bool,
+    ) {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return;
+        };
+        let before = connection.at;
+        connection.at = before.at_login(former, user, is_attached, &mut self.generations);
+        if stage.is(Mutant::SubscribeAfterRead) && is_attached {
+            if let Some(former) = former {
+                self.hub.leave(before, former);
+            }
+            return;
         }
-    }
-
-    fn unregister(&mut self, link: LinkId, user: &User) {
-        if let Some(registered) = self.hub.get_mut(user.as_str()) {
-            registered.retain(|known| *known != link);
+        let former = former.map(|former| (before, former));
+        let registered = self.hub.log_in(connection.at, former, user.clone());
+        if let Err(error) = registered {
+            stage.oracle.fail(error.to_string());
         }
     }
 
@@ -257,7 +280,7 @@ impl Server {
     pub fn remove(&mut self, stage: &mut Stage, link: LinkId) {
         if let Some(mut connection) = self.connections.remove(&link) {
             if let Some(user) = connection.session.end() {
-                self.unregister(link, &user);
+                self.hub.leave(connection.at, &user);
             }
             stage.oracle.flight_begins(link);
             stage.network.server_leaves(link);

@@ -9,6 +9,7 @@ use crate::rng::Rng;
 use crate::stage::Stage;
 use heartline_protocol::CloseCode;
 use heartline_server::delivery::Acks;
+use heartline_server::hub::Registry;
 use heartline_server::store::{
     CrashDisk, EmbeddedStore, Entropy, Offset, Options, PageLimits, Store, Write,
 };
@@ -72,7 +73,7 @@ impl Server {
             }
         }
         self.connections.clear();
-        self.hub.clear();
+        self.hub = Registry::new(usize::MAX);
         if let Place::Disk(disk) = &self.place {
             // What the store does when it is dropped is not what a power cut leaves.
             disk.freeze();
@@ -207,8 +208,9 @@ impl Server {
                 let facts = (state.epoch.0, state.head.0, state.trimmed.0);
                 stage.oracle.found(stream, facts, &entries);
                 for (device, known) in store.devices(&name, usize::MAX).unwrap_or_default() {
-                    let device = device_number(&device);
-                    stage.oracle.registered(device, facts.0, known.since.0);
+                    if let Some(device) = device_number(&device) {
+                        stage.oracle.registered(device, facts.0, known.since.0);
+                    }
                 }
             }
             Ok(None) => stage.oracle.not_found(stream),

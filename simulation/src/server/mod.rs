@@ -13,8 +13,10 @@ mod writer;
 use crate::event::ServerEvent;
 use crate::network::LinkId;
 use crate::stage::Stage;
+use heartline_protocol::User;
 use heartline_server::config::{Secret, Timing};
 use heartline_server::delivery::{Acks, Ask, Subscription};
+use heartline_server::hub::{ConnectionRef, Generations, Registry};
 use heartline_server::session::Session;
 use heartline_server::store::{CrashDisk, EmbeddedStore, Store};
 use reader::Delivered;
@@ -38,8 +40,9 @@ pub struct Server {
     roles: BTreeMap<String, Secret>,
     timing: Timing,
     connections: BTreeMap<LinkId, Connection>,
-    /// Who is registered for what comes live, by stream.
-    hub: BTreeMap<String, Vec<LinkId>>,
+    /// Who is registered for what comes live.
+    hub: Registry,
+    generations: Generations,
     waiting: Vec<Waiting>,
     /// Devices that are logged in without a registration: stream and name.
     unregistered: Vec<(Arc<str>, Arc<str>)>,
@@ -67,10 +70,10 @@ enum Place {
 
 /// One connection.
 struct Connection {
+    /// What deliveries are addressed to.
+    at: ConnectionRef,
     session: Session,
     subscription: Option<Subscription>,
-    /// The answer to the login, until it is known where the device begins: as `net/reliable` does.
-    greeting: Option<String>,
     /// A page was asked for before: what follows is not the first.
     has_read: bool,
 }
@@ -111,7 +114,8 @@ impl Server {
                 drain_window_ms: 5_000,
             },
             connections: BTreeMap::new(),
-            hub: BTreeMap::new(),
+            hub: Registry::new(usize::MAX),
+            generations: Generations::default(),
             waiting: Vec::new(),
             unregistered: Vec::new(),
             is_committing: false,
@@ -172,7 +176,19 @@ impl Server {
 
     /// What it still holds that it should not, when all is quiet and so many devices are connected.
     pub fn leaks(&self, devices: usize) -> Option<String> {
-        let registered: usize = self.hub.values().map(Vec::len).sum();
+        let registered = |user: &Option<User>| {
+            let user = user.as_ref();
+            user.map_or(0, |user| self.hub.connections(user).len())
+        };
+        let users = self.connections.values();
+        let users: std::collections::BTreeSet<_> = users
+            .map(|connection| connection.session.user().cloned())
+            .collect();
+        // Nobody else may be registered.
+        let registered = match users.len() - usize::from(users.contains(&None)) {
+            named if named == self.hub.users() => users.iter().map(registered).sum(),
+            _ => usize::MAX,
+        };
         let queued: usize = self.shards.iter().map(VecDeque::len).sum();
         let held = (
             self.connections.len(),
@@ -216,9 +232,7 @@ fn number(name: &str) -> usize {
         .unwrap_or_default()
 }
 
-/// The number of a device.
-fn device_number(name: &str) -> usize {
-    name.strip_prefix("device-")
-        .and_then(|number| number.parse().ok())
-        .unwrap_or_default()
+/// The number of a device; guests have none.
+fn device_number(name: &str) -> Option<usize> {
+    name.strip_prefix("device-")?.parse().ok()
 }

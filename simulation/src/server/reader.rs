@@ -9,15 +9,16 @@ use crate::network::LinkId;
 use crate::stage::Stage;
 use heartline_protocol::{CloseCode, GapReason, ServerFrame, User, decode_server, encode_gap};
 use heartline_server::delivery::{Ask, Live, Start, look_up, read_page, tell_start};
+use heartline_server::hub::ConnectionRef;
 use heartline_server::store::{Epoch, Offset, Store, StoreError, Write};
 use std::sync::Arc;
 
 /// A push on its way to connections of one shard.
 pub(super) struct Delivered {
     /// Who was registered when it was stored.
-    pub targets: Vec<LinkId>,
-    /// Where it stands.
-    pub place: (u64, u32),
+    pub targets: Vec<ConnectionRef>,
+    /// Where it stands; `None`: the copy for those who are not attached.
+    pub place: Option<(u64, u32)>,
     /// The frame.
     pub text: String,
 }
@@ -86,10 +87,10 @@ impl Server {
                     store.stream(stream)?,
                     store.device(stream, &question.device)?,
                 ) {
-                    let number = device_number(&question.device);
-                    stage
-                        .oracle
-                        .registered(number, state.epoch.0, device.since.0);
+                    let (epoch, since) = (state.epoch.0, device.since.0);
+                    if let Some(number) = device_number(&question.device) {
+                        stage.oracle.registered(number, epoch, since);
+                    }
                 }
                 Ok(start.map(|mut start| {
                     start.handled = start.handled.filter(|_| is_said);
@@ -146,12 +147,13 @@ impl Server {
                 return self.close(stage, link, CloseCode::InternalError, None);
             }
             Answer::Attached(start, texts) => {
-                subscription.attached(start);
-                let greeting = connection.greeting.take();
+                let answer = subscription.attached(start);
                 if stage.is(Mutant::SubscribeAfterRead) {
-                    self.register(link, &user);
+                    // Of a new epoch: it is registered already.
+                    self.hub.leave(connection.at, &user);
+                    let _ = self.hub.log_in(connection.at, None, user);
                 }
-                for text in greeting.into_iter().chain(texts) {
+                for text in answer.into_iter().chain(texts) {
                     if !(stage.is(Mutant::GapUntold) && text.contains("\"retention\"")) {
                         self.send(stage, link, text);
                     }
@@ -181,15 +183,28 @@ impl Server {
         let Some(delivered) = self.shards[shard].pop_front() else {
             return;
         };
-        let (epoch, offset) = delivered.place;
-        for link in delivered.targets {
-            let Some(subscription) = self
-                .connections
-                .get_mut(&link)
-                .and_then(|connection| connection.subscription.as_mut())
-            else {
+        for target in delivered.targets {
+            let link = target.slot() as LinkId;
+            let Some(connection) = self.connections.get_mut(&link) else {
                 continue;
             };
+            if connection.at.generation() != target.generation()
+                && !stage.is(Mutant::LoginNotCompared)
+            {
+                stage.count("deliveries for a former login");
+                continue;
+            }
+            let (subscription, (epoch, offset)) =
+                match (connection.subscription.as_mut(), delivered.place) {
+                    (Some(subscription), Some(place)) => (subscription, place),
+                    // It gets this with its place.
+                    (Some(_), None) => continue,
+                    (None, _) => {
+                        stage.count("sent to guests");
+                        self.send(stage, link, delivered.text.clone());
+                        continue;
+                    }
+                };
             if stage.is(Mutant::DeafWhileAttaching) && subscription.cursor().is_none() {
                 continue;
             }

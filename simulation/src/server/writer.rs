@@ -6,8 +6,9 @@ use crate::event::{Answer, Event, ServerEvent};
 use crate::mutant::Mutant;
 use crate::network::LinkId;
 use crate::stage::Stage;
-use heartline_protocol::{Position, append_place};
+use heartline_protocol::{Position, User, append_place};
 use heartline_server::delivery::{Acked, look_up_unregistered, start};
+use heartline_server::hub::ConnectionRef;
 use heartline_server::store::{Outcome, Push, Store, StoreError, Write, WriteError};
 use std::sync::Arc;
 
@@ -134,7 +135,7 @@ impl Server {
                         format!("server: push {n} is {offset:?} of {stream}, again {repeated}")
                     });
                     // A repeat as well: those who are attached drop it, unless its commit was told to have failed and had not.
-                    self.publish(stage, stream, place, push);
+                    self.publish(stage, stream, place, push, repeated);
                 }
                 if !stage.is(Mutant::AnsweredBeforeCommit) {
                     self.answers(stage, n, true);
@@ -150,7 +151,9 @@ impl Server {
             ) => {
                 stage.oracle.stands(number(stream), state.epoch.0);
                 let (epoch, since) = (state.epoch.0, known.since.0);
-                stage.oracle.registered(device_number(device), epoch, since);
+                if let Some(device) = device_number(device) {
+                    stage.oracle.registered(device, epoch, since);
+                }
                 let start = start(&state, known.acked, position.as_ref());
                 let device: Arc<str> = (&**device).into();
                 let answer = self.attached(stream, &device, start);
@@ -166,9 +169,9 @@ impl Server {
             ) => {
                 stage.oracle.stands(number(&stream), state.epoch.0);
                 let (epoch, since) = (state.epoch.0, known.since.0);
-                stage
-                    .oracle
-                    .registered(device_number(&device), epoch, since);
+                if let Some(device) = device_number(&device) {
+                    stage.oracle.registered(device, epoch, since);
+                }
             }
             (_, Then::Acked(_), Ok(Outcome::Done)) => {}
             (write, _, outcome) => {
@@ -212,9 +215,9 @@ impl Server {
         match look_up_unregistered(store, stream, position.as_ref()) {
             Ok(start) => {
                 let (epoch, at) = (start.cursor.epoch().0, start.cursor.sent().0);
-                stage
-                    .oracle
-                    .begins_unregistered(device_number(device), epoch, at);
+                if let Some(device) = device_number(device) {
+                    stage.oracle.begins_unregistered(device, epoch, at);
+                }
                 let device: Arc<str> = (&**device).into();
                 if !stage.is(Mutant::RegistrationForgotten) {
                     self.unregistered.push(((&**stream).into(), device.clone()));
@@ -225,23 +228,39 @@ impl Server {
         }
     }
 
-    /// Hands a push to whoever is registered now.
-    fn publish(&mut self, stage: &mut Stage, stream: &str, place: (u64, u32), push: &Push) {
-        let targets = self.hub.get(stream).cloned().unwrap_or_default();
-        let text = append_place(&String::from_utf8_lossy(&push.body), stream, place.1);
+    /// Hands a push to the connections that are registered now: with its place to those who are attached, as it is to others.
+    fn publish(
+        &mut self,
+        stage: &mut Stage,
+        stream: &str,
+        place: (u64, u32),
+        push: &Push,
+        repeated: bool,
+    ) {
+        let Ok(user) = User::parse(stream) else {
+            return;
+        };
+        let body = String::from_utf8_lossy(&push.body);
+        let with_place = append_place(&body, stream, place.1);
         for shard in 0..SHARDS {
-            let mut of_shard = targets.clone();
-            of_shard.retain(|link| Self::shard(*link) == shard);
-            if of_shard.is_empty() {
-                continue;
+            for is_attached in [true, false] {
+                let targets: Vec<ConnectionRef> = (self.hub.connections(&user).iter())
+                    .filter(|at| at.shard() == shard && at.is_reliable() == is_attached)
+                    .copied()
+                    .collect();
+                // Others get it once only.
+                if targets.is_empty() || (repeated && !is_attached) {
+                    continue;
+                }
+                let text = if is_attached { &with_place } else { &*body };
+                self.shards[shard].push_back(Delivered {
+                    targets,
+                    place: is_attached.then_some(place),
+                    text: text.to_owned(),
+                });
+                let delay = stage.span(stage.plan.fanout);
+                stage.server_after(delay, self.life, ServerEvent::Deliver(shard));
             }
-            self.shards[shard].push_back(Delivered {
-                targets: of_shard,
-                place,
-                text: text.clone(),
-            });
-            let delay = stage.span(stage.plan.fanout);
-            stage.server_after(delay, self.life, ServerEvent::Deliver(shard));
         }
     }
 
