@@ -54,6 +54,23 @@ pub enum PushError {
         /// `$hl`.
         field: &'static str,
     },
+    /// `type` is not `app`: other types are the protocol's own words, and no client would hand them to its listeners.
+    ReservedType,
+    /// A field that says what and to whom stands there twice: one of the two would be lost.
+    Repeated {
+        /// `event`, `msg`, `to` or `type`; in the JSON API any field.
+        field: String,
+    },
+    /// A text has half of a surrogate pair, and so is no Unicode.
+    LoneSurrogate {
+        /// The field.
+        field: String,
+    },
+    /// A number that no 64-bit float holds, such as `1e999`.
+    NumberTooLarge {
+        /// The field.
+        field: String,
+    },
     /// `to` names no user.
     NoRecipient,
     /// More fields than [`crate::Limits::push_fields`].
@@ -66,7 +83,7 @@ pub enum PushError {
         /// The bound.
         limit: usize,
     },
-    /// A name such as `a[b][c]…` or a JSON value nests deeper than allowed.
+    /// A name such as `a[b][c]…`, a JSON body or a `msg` in JSON nests deeper than allowed.
     TooDeep {
         /// The bound.
         limit: usize,
@@ -96,11 +113,37 @@ impl fmt::Display for PushError {
             Self::NotAnObject => f.write_str("the body is not a JSON object"),
             Self::Missing { field } => write!(f, "field `{field}` is missing"),
             Self::Shape { field, wanted } => write!(f, "field `{field}` must be {wanted}"),
-            Self::Reserved { field } => write!(f, "field `{field}` is reserved"),
-            Self::NoRecipient => f.write_str("field `to` names no user (ROLE:ID)"),
-            Self::TooManyFields { limit } => write!(f, "more than {limit} fields"),
-            Self::TooManyRecipients { limit } => write!(f, "more than {limit} recipients"),
-            Self::TooDeep { limit } => write!(f, "nested deeper than {limit} levels"),
+            Self::Reserved { field } => {
+                write!(f, "field `{field}` is the server's own: leave it out")
+            }
+            Self::ReservedType => f.write_str(
+                "field `type` must be \"app\", or be left out: every other type is the protocol's own, and no listener gets it",
+            ),
+            Self::Repeated { field } => {
+                write!(f, "field `{field}` is there more than once: send it once")?;
+                match field.as_str() {
+                    "to" => f.write_str(" (several recipients: to=user:1,user:2 or to[]=user:1&to[]=user:2)"),
+                    _ => Ok(()),
+                }
+            }
+            Self::LoneSurrogate { field } => write!(
+                f,
+                "field `{field}` has half of a surrogate pair (\\ud800 to \\udfff), which is no Unicode text: escape whole characters"
+            ),
+            Self::NumberTooLarge { field } => write!(
+                f,
+                "field `{field}` has a number beyond what a 64-bit float holds (1.8e308): send it as a text"
+            ),
+            Self::NoRecipient => f.write_str("field `to` names no user: a user is written ROLE:ID, such as user:6"),
+            Self::TooManyFields { limit } => {
+                write!(f, "more than {limit} fields, entries of lists counted one by one: send fewer")
+            }
+            Self::TooManyRecipients { limit } => {
+                write!(f, "field `to` has more than {limit} recipients: split the push, or raise limits.max_recipients")
+            }
+            Self::TooDeep { limit } => {
+                write!(f, "nested deeper than {limit} levels: send what is deeper as a text")
+            }
             Self::EventTooLong { limit } => write!(f, "field `event` is over {limit} bytes"),
         }
     }

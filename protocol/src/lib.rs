@@ -41,7 +41,7 @@ pub use error::{DecodeError, PushError};
 pub use limits::Limits;
 pub use login::{Login, LoginError, encode_login_data};
 pub use pattern::{EventPatterns, pattern_matches};
-pub use push::{PushForm, Recipients, decode_push_json, recipients};
+pub use push::{JsonBody, PushForm, Recipients, decode_push_json, recipients};
 pub use server_frame::{ServerFrame, decode_server, encode_ping, encode_respon, encode_respon_raw};
 pub use token::{classic_token, verify_classic_token};
 pub use user::{User, UserError};

@@ -16,8 +16,8 @@ pub struct Limits {
     pub push_recipients: usize,
     /// Depth of a form name such as `a[b][c]` (PHP's `max_input_nesting_level`). Beyond: 400.
     pub form_depth: usize,
-    /// Depth of a JSON value in a push (PHP's `json_decode`). A deeper `msg` text stays text, as it does in PHP;
-    /// a deeper JSON body is refused with 400.
+    /// Levels of arrays and objects in a push: of a JSON body, the body's own object counted, or of a `msg` in JSON. Beyond:
+    /// 400. Every JSON reader takes so many (serde_json ends at 127), also with a few levels of an app's own around them.
     pub json_depth: usize,
     /// An event's name in a push, in bytes. Beyond: 400.
     pub event_bytes: usize,
@@ -32,7 +32,7 @@ impl Default for Limits {
             push_fields: 10_000,
             push_recipients: 100_000,
             form_depth: 64,
-            json_depth: 512,
+            json_depth: 100,
             event_bytes: 256,
         }
     }

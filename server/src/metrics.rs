@@ -22,6 +22,8 @@ pub enum Happening {
     Push,
     /// A push was refused with a 4xx or 5xx, or answered `fail`.
     PushRefused,
+    /// A classic push named recipients that nobody can log in as: their role is not configured, or they are no user.
+    RecipientUnknown,
     /// A push's frame was written or queued for one connection.
     Delivered,
     /// A frame that was no JSON object was ignored.
@@ -72,13 +74,14 @@ use Happening as H;
 
 impl Happening {
     /// Every happening, its name in `/healthz`, and whether it is logged.
-    const TABLE: [(H, &'static str, bool); 28] = [
+    const TABLE: [(H, &'static str, bool); 29] = [
         (H::Connected, "connected", false),
         (H::Disconnected, "disconnected", false),
         (H::LoggedIn, "logged_in", false),
         (H::LoginRefused, "login_refused", true),
         (H::Push, "push", false),
         (H::PushRefused, "push_refused", true),
+        (H::RecipientUnknown, "recipient_unknown", true),
         (H::Delivered, "delivered", false),
         (H::FrameIgnored, "frame_ignored", false),
         (H::EventUnhandled, "event_unhandled", false),

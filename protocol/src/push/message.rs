@@ -9,18 +9,27 @@
 //! | `null` | `"null"` | the one exception |
 //! | (empty) | `""` | |
 //!
-//! As in PHP, a text with a lone surrogate, or nested too deeply, is not JSON.
+//! As in PHP, a text with a lone surrogate is not JSON, and stays text. What is JSON and not readable for every client (nested
+//! too deeply, a number beyond a 64-bit float) is refused: it would arrive as another kind of value than was meant.
 
-use crate::json;
+use crate::PushError;
+use crate::json::{self, Flaw};
 
 /// Appends what the text of `msg` becomes.
-pub(super) fn write(out: &mut String, text: &str, depth_limit: usize) {
-    let decoded = json::parse(text).filter(|raw| {
-        let raw = raw.get();
-        raw != "null" && json::within_depth(raw, depth_limit) && json::is_unicode(raw)
-    });
-    match decoded {
-        Some(raw) => out.push_str(raw.get()),
-        None => json::write_str(out, text),
+///
+/// # Errors
+/// [`PushError::TooDeep`] and [`PushError::NumberTooLarge`].
+pub(super) fn write(out: &mut String, text: &str, depth_limit: usize) -> Result<(), PushError> {
+    let decoded = json::parse(text).filter(|raw| raw.get() != "null");
+    match decoded.map(|raw| (raw.get(), json::flaw(raw.get(), depth_limit))) {
+        Some((json, None)) => out.push_str(json),
+        None | Some((_, Some(Flaw::LoneSurrogate))) => json::write_str(out, text),
+        Some((_, Some(Flaw::TooDeep))) => return Err(PushError::TooDeep { limit: depth_limit }),
+        Some((_, Some(Flaw::NumberTooLarge))) => {
+            return Err(PushError::NumberTooLarge {
+                field: "msg".into(),
+            });
+        }
     }
+    Ok(())
 }

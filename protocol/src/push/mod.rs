@@ -14,8 +14,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::durable::HL;
-use crate::{Limits, PushError, User, json};
-use json_object::Object;
+use crate::{Limits, PushError, User, UserError, json};
+pub use json_object::JsonBody;
+use json_object::shown;
 use php_array::{PhpArray, Value};
 pub use recipients::{Recipients, recipients};
 
@@ -53,16 +54,18 @@ impl PushForm {
                     limit: limits.push_fields,
                 });
             }
-            let shown = || {
-                String::from_utf8_lossy(name.as_ref())
-                    .chars()
-                    .take(64)
-                    .collect()
+            let not_utf8 = |_| PushError::NotUtf8 {
+                field: shown(&String::from_utf8_lossy(name.as_ref())),
             };
-            let not_utf8 = |_| PushError::NotUtf8 { field: shown() };
             let value = std::str::from_utf8(value.as_ref()).map_err(not_utf8)?;
             let name = std::str::from_utf8(name.as_ref()).map_err(not_utf8)?;
-            fields.insert(name, value, limits.form_depth)?;
+            if fields.insert(name, value, limits.form_depth)?
+                && let Some(field) = SINGLE.iter().find(|field| is_part_of(name, field))
+            {
+                return Err(PushError::Repeated {
+                    field: (*field).to_owned(),
+                });
+            }
         }
 
         if fields.field(HL).is_some() {
@@ -86,10 +89,18 @@ impl PushForm {
             None => return Err(PushError::Missing { field: "to" }),
         };
         let recipients = checked_recipients(to, limits)?;
+        match fields.field("type") {
+            Some(Value::Text(text)) if text == APP => {}
+            Some(_) => return Err(PushError::ReservedType),
+            None => fields.append("type", APP),
+        }
         let frame = fields.encode(|out, name, text| match name {
             "msg" => message::write(out, text, limits.json_depth),
-            _ => json::write_str(out, text),
-        });
+            _ => {
+                json::write_str(out, text);
+                Ok(())
+            }
+        })?;
         Self::finish(event, recipients, frame, limits)
     }
 
@@ -106,6 +117,11 @@ impl PushForm {
     /// How many entries of `to` named no user and were passed over.
     pub fn malformed_recipients(&self) -> usize {
         self.recipients.malformed
+    }
+
+    /// The first of them, at most 64 characters of it, and why it names no user.
+    pub fn first_malformed_recipient(&self) -> Option<&(String, UserError)> {
+        self.recipients.first_malformed.as_ref()
     }
 
     /// The frame for every device, as JSON.
@@ -140,27 +156,18 @@ impl PushForm {
 /// Reads a push whose body is a JSON object.
 ///
 /// A `msg` that is a string follows the rule for text; any other value goes as it was spelled; `null` counts as
-/// missing. `to` is a string or an array of strings. Duplicate fields: the last value counts, at the first one's place.
+/// missing. `to` is a string or an array of strings. Of a further field that stands there twice the last value counts, at the
+/// first one's place.
 ///
 /// # Errors
 /// [`PushError`] with the reason, to be answered with its [`PushError::status`].
 pub fn decode_push_json(bytes: &[u8], limits: &Limits) -> Result<PushForm, PushError> {
-    let body = |field: &str| PushError::NotUtf8 {
-        field: field.to_owned(),
-    };
-    let text = std::str::from_utf8(bytes).map_err(|_| body("body"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw = json::parse(text).ok_or(PushError::NotJson)?;
-    if !json::within_depth(raw.get(), limits.json_depth) {
-        return Err(PushError::TooDeep {
-            limit: limits.json_depth,
+    let fields = JsonBody::read(bytes, limits)?;
+    if let Some(field) = (fields.repeated().iter()).find(|field| SINGLE.contains(&field.as_str())) {
+        return Err(PushError::Repeated {
+            field: field.clone(),
         });
     }
-    if !raw.get().starts_with('{') {
-        return Err(PushError::NotAnObject);
-    }
-    let fields = Object::parse(raw, limits.push_fields)?;
-
     if fields.field(HL).is_some() {
         return Err(PushError::Reserved { field: HL });
     }
@@ -184,11 +191,34 @@ pub fn decode_push_json(bytes: &[u8], limits: &Limits) -> Result<PushForm, PushE
             .ok_or_else(wrong_to)?,
     };
     let recipients = checked_recipients(to.iter().map(AsRef::as_ref), limits)?;
-    let frame = fields.encode(|out, name, value| match (name, json::as_str(value)) {
+    let kind = fields.field("type");
+    if kind.is_some_and(|kind| json::as_str(kind).is_none_or(|kind| kind != APP)) {
+        return Err(PushError::ReservedType);
+    }
+    let mut frame = fields.encode(|out, name, value| match (name, json::as_str(value)) {
         ("msg", Some(text)) => message::write(out, &text, limits.json_depth),
-        _ => out.push_str(value.get()),
-    });
+        _ => {
+            out.push_str(value.get());
+            Ok(())
+        }
+    })?;
+    if kind.is_none() {
+        frame.push_str(",\"type\":\"app\"");
+    }
+    frame.push('}');
     PushForm::finish(event, recipients, frame, limits)
+}
+
+/// The fields that say what is pushed and to whom: of none of them may one of two values be lost.
+const SINGLE: [&str; 4] = ["event", "msg", "to", "type"];
+
+/// The `type` of every push. Each other is a word of the protocol's own, such as `ping`.
+const APP: &str = "app";
+
+/// Whether the form name `name` sets `field` or something within it: `to`, `to[0]`.
+fn is_part_of(name: &str, field: &str) -> bool {
+    let rest = name.strip_prefix(field);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 fn checked_recipients<'a>(

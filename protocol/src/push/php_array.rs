@@ -27,28 +27,37 @@ pub(super) struct PhpArray {
 }
 
 impl PhpArray {
-    /// Sets the field `name` to `text`, building arrays on the way.
+    /// Sets the field `name` to `text`, building arrays on the way. Answers whether something gave way that was set
+    /// before, as it does in PHP: the last one counts.
     pub(super) fn insert(
         &mut self,
         name: &str,
         text: &str,
         depth_limit: usize,
-    ) -> Result<(), PushError> {
+    ) -> Result<bool, PushError> {
         let (base, keys) = split_name(name);
         if keys.len() > depth_limit {
             return Err(PushError::TooDeep { limit: depth_limit });
         }
-        let mut value = self.slot(base);
+        let mut replaced = false;
+        let (mut value, mut was_set) = self.slot(base);
         for key in keys {
+            replaced |= was_set && matches!(value, Value::Text(_));
             let array = value.array();
-            value = if key.is_empty() {
+            (value, was_set) = if key.is_empty() {
                 array.slot(&array.next.to_string())
             } else {
                 array.slot(key)
             };
         }
+        replaced |= was_set;
         *value = Value::Text(text.to_owned());
-        Ok(())
+        Ok(replaced)
+    }
+
+    /// Sets a field of the outermost level that is not there yet.
+    pub(super) fn append(&mut self, name: &str, text: &str) {
+        *self.slot(name).0 = Value::Text(text.to_owned());
     }
 
     /// The value of a plain name.
@@ -66,7 +75,10 @@ impl PhpArray {
     }
 
     /// The form as a JSON object. `write` spells the texts of the outermost level, given their names.
-    pub(super) fn encode(&self, write: impl Fn(&mut String, &str, &str)) -> String {
+    pub(super) fn encode(
+        &self,
+        write: impl Fn(&mut String, &str, &str) -> Result<(), PushError>,
+    ) -> Result<String, PushError> {
         let mut out = String::from("{");
         for (at, (name, value)) in self.entries.iter().enumerate() {
             if at > 0 {
@@ -75,12 +87,12 @@ impl PhpArray {
             json::write_str(&mut out, name);
             out.push(':');
             match value {
-                Value::Text(text) => write(&mut out, name, text),
+                Value::Text(text) => write(&mut out, name, text)?,
                 Value::Array(array) => array.write(&mut out),
             }
         }
         out.push('}');
-        out
+        Ok(out)
     }
 
     /// Recursion is bounded by the depth that `insert` allows.
@@ -107,20 +119,21 @@ impl PhpArray {
         out.push(if is_list { ']' } else { '}' });
     }
 
-    /// The value under `key`, made if it is not there.
-    fn slot(&mut self, key: &str) -> &mut Value {
+    /// The value under `key`, made if it is not there, and whether it was.
+    fn slot(&mut self, key: &str) -> (&mut Value, bool) {
         let place = *self
             .places
             .entry(key.to_owned())
             .or_insert(self.entries.len());
-        if place == self.entries.len() {
+        let was_there = place < self.entries.len();
+        if !was_there {
             if let Some(number) = canonical_number(key) {
                 self.next = self.next.max(number.saturating_add(1));
             }
             self.entries
                 .push((key.to_owned(), Value::Text(String::new())));
         }
-        &mut self.entries[place].1
+        (&mut self.entries[place].1, was_there)
     }
 }
 

@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::User;
+use crate::{User, UserError};
 
 /// The users that a push names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipients {
     /// Each user once, in the order in which they were named first.
     pub users: Vec<User>,
-    /// How many entries named no user (`user`, `user:`). They are passed over, as a user without a connection is:
-    /// one empty id in a backend's list must not cost the others their message.
+    /// How many entries named no user (`user`, `user:`). One empty id in a backend's list must not cost the others their
+    /// message; that there were some is told to the sender and to the operator.
     pub malformed: usize,
+    /// The first of them, as it came, and why it names no user.
+    pub first_malformed: Option<(String, UserError)>,
 }
 
 /// Reads the texts of `to`. Stray commas and spaces are ignored; ids are compared whole.
@@ -37,6 +39,7 @@ struct Found<'a> {
     places: Vec<(u32, (u16, u16))>,
     text: String,
     malformed: usize,
+    first_malformed: Option<(String, UserError)>,
 }
 
 impl<'a> Found<'a> {
@@ -68,7 +71,12 @@ impl<'a> Found<'a> {
                         self.text.push_str(entry);
                     }
                 }
-                _ => self.malformed += 1,
+                (lengths, _) => {
+                    self.malformed += 1;
+                    if let (None, Err(error)) = (&self.first_malformed, lengths) {
+                        self.first_malformed = Some((entry.chars().take(64).collect(), error));
+                    }
+                }
             }
         }
     }
@@ -81,6 +89,7 @@ impl<'a> Found<'a> {
                 .map(|(from, lengths)| User::within(&text, from, lengths))
                 .collect(),
             malformed: self.malformed,
+            first_malformed: self.first_malformed,
         }
     }
 }

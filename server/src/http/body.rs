@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Body;
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,8 +25,12 @@ pub(super) struct Whole {
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyRefusal {
-    #[error("the body is over {0} bytes")]
+    #[error("the body is over {0} bytes (push.max_body_bytes): send less at once, or raise it")]
     TooBig(usize),
+    #[error(
+        "the header Content-Encoding is not understood: send the body as it is, without compression"
+    )]
+    Encoded,
     #[error("the body did not come in time")]
     TooSlow,
     #[error("the body ended early, or its framing is broken")]
@@ -59,6 +63,15 @@ pub(super) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    let is_plain = |value: &hyper::header::HeaderValue| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    };
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(BodyRefusal::Encoded);
+    }
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -156,6 +169,36 @@ mod tests {
             Err(BodyRefusal::TooBig(10)),
             "refused by its word alone"
         );
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_refused_and_not_taken_for_what_it_is_not() {
+        let outcome = async |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, value.parse().unwrap());
+            }
+            let piece = Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"body")));
+            let body = StreamBody::new(futures::stream::iter([piece]));
+            let room = BodyRoom::new(100);
+            let read = read(&headers, body, 10, &room, Duration::from_secs(1)).await;
+            read.map(|whole| whole.bytes)
+        };
+        for values in [&[][..], &["identity"], &[" Identity "]] {
+            assert_eq!(outcome(values).await.unwrap(), "body", "{values:?}");
+        }
+        for values in [
+            &["gzip"][..],
+            &["identity, gzip"],
+            &["identity", "br"],
+            &[""],
+        ] {
+            assert_eq!(
+                outcome(values).await.unwrap_err(),
+                BodyRefusal::Encoded,
+                "{values:?}"
+            );
+        }
     }
 
     #[tokio::test(start_paused = true)]

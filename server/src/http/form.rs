@@ -1,6 +1,7 @@
 //! From a request body to a push: by its content type urlencoded, multipart (what PHP's curl sends for an array) or JSON.
 //! What the fields mean is the protocol's business.
 
+use crate::logs::Escaped;
 use bytes::Bytes;
 use heartline_protocol::{Limits, PushError, PushForm, decode_push_json};
 use std::convert::Infallible;
@@ -10,7 +11,7 @@ use std::convert::Infallible;
 pub(super) enum FormError {
     #[error(transparent)]
     Push(#[from] PushError),
-    #[error("the multipart body is broken: {0}")]
+    #[error("the multipart body is broken: {}", Escaped(.0))]
     Multipart(multer::Error),
     #[error(
         "content type {0:?} is not one of application/x-www-form-urlencoded, multipart/form-data, application/json"
@@ -18,7 +19,7 @@ pub(super) enum FormError {
     ContentType(String),
 }
 
-/// Reads a push.
+/// Reads a push. A byte-order mark at the head of a body that is text is passed over, whatever the text is.
 pub(super) async fn read(
     content_type: &str,
     body: Bytes,
@@ -30,6 +31,11 @@ pub(super) async fn read(
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
+    let is_text = kind != "multipart/form-data";
+    let body = match body.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) if is_text => body.slice_ref(rest),
+        _ => body,
+    };
     match kind.as_str() {
         "application/json" | "text/json" => Ok(decode_push_json(&body, limits)?),
         "multipart/form-data" => {
@@ -43,6 +49,9 @@ pub(super) async fn read(
         _ => Err(FormError::ContentType(kind.chars().take(80).collect())),
     }
 }
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The pairs of a urlencoded body, as bytes: whether they are UTF-8 is for the protocol to say.
 fn urlencoded(body: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
@@ -163,6 +172,39 @@ mod tests {
                 .unwrap(),
             FRAME
         );
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_passed_over_whatever_the_body_is() {
+        let form = "\u{feff}event=chat1&msg=a+b&to=user:1&type=app";
+        let json =
+            "\u{feff}{\"event\":\"chat1\",\"msg\":\"a b\",\"to\":\"user:1\",\"type\":\"app\"}";
+        for (kind, body) in [
+            ("", form),
+            ("application/x-www-form-urlencoded", form),
+            ("", json),
+            ("application/json", json),
+        ] {
+            assert_eq!(frame(kind, body).await.unwrap(), FRAME, "{kind:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_stranger_sent_is_escaped_in_the_answer() {
+        for (kind, body) in [
+            ("", "event=chat1&\u{1b}[31m\u{7}=%ff"),
+            (
+                "multipart/form-data; boundary=X",
+                "--X\r\nContent-Disposition: form-data; name=\"\u{1b}[31m\"\r\n\r\ncut",
+            ),
+            ("text/\u{1b}[31m", "x"),
+        ] {
+            let reason = frame(kind, body).await.unwrap_err();
+            assert!(
+                !reason.chars().any(char::is_control),
+                "{kind:?}: {reason:?}"
+            );
+        }
     }
 
     #[tokio::test]

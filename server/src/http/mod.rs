@@ -10,8 +10,10 @@ mod form;
 mod guard;
 mod handshake;
 mod listen;
+mod path;
 mod patience;
 mod push;
+mod refusal;
 mod route;
 mod stream;
 

@@ -1,21 +1,23 @@
 //! One push: may it, is it well formed, to whom; then it is in the hub's order, and answered. What devices do with
 //! it has no part in the answer.
 
-use super::answer::{Answer, answer, refusal, retry_later};
+use super::answer::{Answer, answer};
 use super::api::new_id;
-use super::body::{self, BodyRefusal};
-use super::form;
+use super::refusal::Refusal;
 use super::route::Site;
-use crate::auth::{Caller, PushRefusal};
-use crate::delivery::{Draft, PushError};
+use super::{body, form};
+use crate::auth::Caller;
+use crate::config::Secret;
+use crate::delivery::Draft;
 use crate::metrics::Happening;
 use crate::net::frame::{self, Deflated};
-use crate::store::{Push, StoreError, WriteError};
+use crate::store::Push;
 use bytes::Bytes;
-use heartline_protocol::PushForm;
+use heartline_protocol::{PushForm, User};
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a body may take to come.
@@ -23,27 +25,22 @@ pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Carries out one push.
 pub(super) async fn push(site: &Site, caller: Caller, request: Request<Incoming>) -> Answer {
-    let response = attempt(site, caller, request)
+    attempt(site, caller, request)
         .await
-        .unwrap_or_else(|refused| refused);
-    if response.status() != StatusCode::OK {
-        site.world
-            .metrics
-            .note(Happening::PushRefused, response.status());
-    }
-    response
+        .unwrap_or_else(|refusal| {
+            refusal.note(&site.world.metrics, caller.peer);
+            refusal.into_text()
+        })
 }
 
 async fn attempt(
     site: &Site,
     caller: Caller,
     request: Request<Incoming>,
-) -> Result<Answer, Answer> {
+) -> Result<Answer, Refusal> {
     let world = &site.world;
     let config = &world.config.push;
-    (site.push_access)
-        .authorise(caller, &request)
-        .map_err(not_allowed)?;
+    site.push_access.authorise(caller, &request)?;
 
     let (head, incoming) = request.into_parts();
     let body = body::read(
@@ -53,29 +50,24 @@ async fn attempt(
         &site.body_room,
         BODY_DEADLINE,
     )
-    .await
-    .map_err(|reason| match body_refusal(site, reason) {
-        (status, None) => refusal(status, reason),
-        (status, Some(seconds)) => retry_later(status, reason, seconds),
-    })?;
+    .await?;
     let content_type = head
         .headers
         .get(CONTENT_TYPE)
         .map_or(Ok(""), HeaderValue::to_str);
-    let content_type = content_type
-        .map_err(|_| refusal(StatusCode::BAD_REQUEST, "the content type is not ASCII"))?;
-    let form = form::read(content_type, body.bytes.clone(), &site.push_limits)
-        .await
-        .map_err(|error| {
-            refusal(
-                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-                error,
-            )
-        })?;
+    let content_type =
+        content_type.map_err(|_| Refusal::bad("the header Content-Type is not ASCII"))?;
+    let form = form::read(content_type, body.bytes.clone(), &site.push_limits).await?;
 
     if !site.push_events.allows(form.event()) {
+        let reason = format_args!(
+            "the event {:?} may not be pushed, answered `fail`: see push.events",
+            form.event()
+        );
+        Refusal::new(StatusCode::OK, reason).note(&world.metrics, caller.peer);
         return Ok(classic(&head.headers, "fail"));
     }
+    let unreachable = unreachable(site, &form);
     let frame = frame::text(form.frame().as_bytes());
     let deflated = world.compression.text(form.frame().as_bytes());
     if site.durable_events.allows(form.event()) {
@@ -85,13 +77,61 @@ async fn attempt(
             .hub
             .publish(form.recipients(), &frame, deflated.as_ref())
             .map_err(|reason| {
-                world.metrics.note(Happening::Overloaded, reason);
-                retry_later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
+                Refusal::later(StatusCode::SERVICE_UNAVAILABLE, reason, 1)
+                    .counted(Happening::Overloaded)
             })?;
     }
     world.metrics.count(Happening::Push);
-    Ok(classic(&head.headers, "ok"))
+    let mut response = classic(&head.headers, "ok");
+    if let Some((count, first)) = unreachable {
+        let detail = format_args!("{count} in `to`, the first: {first} (from {})", caller.peer);
+        world.metrics.note(Happening::RecipientUnknown, detail);
+        response
+            .headers_mut()
+            .insert(UNKNOWN_RECIPIENTS, HeaderValue::from(count));
+    }
+    Ok(response)
 }
+
+/// How many entries of `to` mean nobody who could ever log in, and the first of them with the reason. The answer stays `ok`,
+/// as in the classic server: one empty id in a backend's list must not cost the others their message.
+fn unreachable(site: &Site, form: &PushForm) -> Option<(usize, String)> {
+    let (unknown, first) = unknown_roles(&site.world.config.roles, form.recipients());
+    let count = form.malformed_recipients() + unknown;
+    let first = match (form.first_malformed_recipient(), first) {
+        (Some((entry, reason)), _) => format!("{entry:?}: {reason}"),
+        (None, Some(user)) => format!("{:?}: the role is not configured", user.as_str()),
+        (None, None) => String::new(),
+    };
+    (count > 0).then_some((count, first))
+}
+
+/// How many of these users have a role that is not configured, and the first of them.
+pub(super) fn unknown_roles<'a>(
+    roles: &BTreeMap<String, Secret>,
+    users: &'a [User],
+) -> (usize, Option<&'a User>) {
+    // Most lists name one role: it is looked up once.
+    let mut known = "";
+    let mut unknown = users.iter().filter(|user| {
+        let role = user.role();
+        if role == known {
+            return false;
+        }
+        match roles.get_key_value(role) {
+            Some((role, _)) => {
+                known = role;
+                false
+            }
+            None => true,
+        }
+    });
+    let first = unknown.next();
+    (usize::from(first.is_some()) + unknown.count(), first)
+}
+
+/// Says in the answer `ok` how many entries of `to` mean nobody who could log in.
+const UNKNOWN_RECIPIENTS: HeaderName = HeaderName::from_static("heartline-unknown-recipients");
 
 /// Stores a push, and sends it.
 async fn store(
@@ -99,9 +139,9 @@ async fn store(
     form: PushForm,
     frame: Bytes,
     deflated: Option<Deflated>,
-) -> Result<(), Answer> {
+) -> Result<(), Refusal> {
     let world = &site.world;
-    let id = new_id().map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+    let id = new_id()?;
     let recipients = form.recipients().to_vec();
     let push = Push {
         id: id.into(),
@@ -119,35 +159,9 @@ async fn store(
         deflated,
         wait_acked: false,
     };
-    world.delivery.push(draft).await.map_err(|reason| {
-        world.metrics.note(Happening::StoreFailed, &reason);
-        let (status, seconds) = match &reason {
-            PushError::Store(error) if matches!(**error, StoreError::Full) => {
-                (StatusCode::INSUFFICIENT_STORAGE, 10)
-            }
-            PushError::Refused(WriteError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, 10),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, 1),
-        };
-        retry_later(status, reason, seconds)
-    })?;
+    world.delivery.push(draft).await?;
     world.metrics.count(Happening::Stored);
     Ok(())
-}
-
-/// The status that says why a body was not taken, and after how many seconds another attempt is worth it.
-pub(super) fn body_refusal(site: &Site, reason: BodyRefusal) -> (StatusCode, Option<u32>) {
-    let (what, status, seconds) = match reason {
-        BodyRefusal::TooBig(_) => (Happening::BodyTooBig, StatusCode::PAYLOAD_TOO_LARGE, None),
-        BodyRefusal::TooSlow => (Happening::BodyTooSlow, StatusCode::REQUEST_TIMEOUT, None),
-        BodyRefusal::NoRoom => (
-            Happening::Overloaded,
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some(1),
-        ),
-        BodyRefusal::Broken => return (StatusCode::BAD_REQUEST, None),
-    };
-    site.world.metrics.note(what, reason);
-    (status, seconds)
 }
 
 /// The answer of the classic server: `text/html`, keep-alive unless the sender asked for less, no newline.
@@ -157,16 +171,6 @@ fn classic(headers: &hyper::HeaderMap, body: &'static str) -> Answer {
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("keep-alive"));
-    }
-    response
-}
-
-fn not_allowed(reason: PushRefusal) -> Answer {
-    let mut response = refusal(reason.status(), reason);
-    if reason.status() == StatusCode::UNAUTHORIZED {
-        response
-            .headers_mut()
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, answer, refusal};
 use super::body::BodyRoom;
-use super::{api, handshake, push};
+use super::{api, handshake, path, push};
 use crate::auth::{Caller, Port, PushAccess};
 use crate::config::Config;
 use crate::hub::Door;
@@ -94,8 +94,13 @@ pub(super) async fn route(site: &Arc<Site>, caller: Caller, request: Request<Inc
             ),
         };
     }
-    if request.uri().path().starts_with(api::PREFIX) {
-        return api::answer(site, caller, request).await;
+    match path::is_api(request.uri().path()) {
+        Ok(true) => return api::answer(site, caller, request).await,
+        Ok(false) => {}
+        Err(refusal) => {
+            refusal.note(&site.world.metrics, caller.peer);
+            return refusal.into_problem();
+        }
     }
     let is_empty = request.body().is_end_stream();
     match *request.method() {

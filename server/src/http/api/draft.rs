@@ -1,18 +1,17 @@
 //! The body of `POST /api/v1/push`, read and checked. Each refusal names the field, the limit, and what to do.
 
-use super::problem::Problem;
+use super::super::refusal::Refusal;
 use bytes::Bytes;
-use heartline_protocol::{Limits, User, recipients};
-use hyper::StatusCode;
-use serde::Deserialize;
+use heartline_protocol::{JsonBody, Limits, PushError, User, recipients};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A push as it was asked for.
 #[derive(Debug)]
 pub(super) struct Asked {
     /// The idempotency key, if the sender named one.
     pub id: Option<String>,
-    /// To whom, each once.
+    /// To whom, each once, in the order of their names.
     pub recipients: Vec<User>,
     /// The event.
     pub event: String,
@@ -30,32 +29,19 @@ pub(super) struct Asked {
     pub wait_acked_ms: Option<u64>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(borrow)]
-    to: &'a RawValue,
-    event: String,
-    #[serde(borrow)]
-    msg: &'a RawValue,
-    id: Option<String>,
-    #[serde(default)]
-    transient: bool,
-    ttl: Option<u64>,
-    collapse_key: Option<String>,
-    undelivered: Option<u64>,
-    #[serde(default)]
-    wait: Wait,
-    wait_ms: Option<u64>,
-}
-
-#[derive(Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Wait {
-    #[default]
-    Stored,
-    Acked,
-}
+/// The fields there are.
+const FIELDS: [&str; 10] = [
+    "to",
+    "event",
+    "msg",
+    "id",
+    "ttl",
+    "collapseKey",
+    "transient",
+    "undelivered",
+    "wait",
+    "waitMs",
+];
 
 /// The longest id and the longest collapse key, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -65,103 +51,210 @@ const MAX_SECONDS: u64 = 31_536_000;
 const WAIT_MS: (u64, u64) = (10_000, 60_000);
 
 /// Reads the body. `header`: the request's `Idempotency-Key`.
-pub(super) fn read(body: &[u8], header: Option<&str>, limits: &Limits) -> Result<Asked, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let text = std::str::from_utf8(body).map_err(|_| bad("the body is not UTF-8".into()))?;
-    let body: Body<'_> =
-        serde_json::from_str(text).map_err(|error| bad(format!("the body: {error}")))?;
-    let to: Vec<String> = serde_json::from_str(body.to.get())
-        .or_else(|_| serde_json::from_str(body.to.get()).map(|one| vec![one]))
-        .map_err(|_| {
-            bad("field `to` must be a text such as \"user:6\", or a list of them".into())
-        })?;
-    let found = recipients(to.iter().map(String::as_str));
-    if found.users.is_empty() || found.malformed > 0 {
-        return Err(bad(
-            "field `to` names no user; a user is written ROLE:ID, such as user:6".into(),
-        ));
-    }
-    if found.users.len() > limits.push_recipients {
-        let limit = limits.push_recipients;
-        let detail = format!(
-            "field `to` has more than {limit} recipients: split the push, or raise limits.max_recipients"
-        );
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    if body.event.is_empty() || body.event.len() > limits.event_bytes {
-        return Err(bad(format!(
-            "field `event` must have 1 to {} bytes",
-            limits.event_bytes
+pub(super) fn read(body: &[u8], header: Option<&str>, limits: &Limits) -> Result<Asked, Refusal> {
+    let fields = Fields::read(body, limits)?;
+    let recipients = to(&fields, limits)?;
+    let event = fields.text("event", "a text")?;
+    let event = event.ok_or_else(|| missing("event", "the event's name"))?;
+    if event.is_empty() || event.len() > limits.event_bytes {
+        return Err(Refusal::bad(format_args!(
+            "field `event` must have 1 to {} bytes, and has {}",
+            limits.event_bytes,
+            event.len()
         )));
     }
-    let id = match (body.id, header) {
-        (Some(id), Some(header)) if id != header => {
-            return Err(bad(
-                "field `id` and the header Idempotency-Key differ: send one of them".into(),
-            ));
-        }
-        (Some(id), _) => Some(id),
-        (None, header) => header.map(str::to_owned),
-    };
-    if id.as_ref().is_some_and(|id| !is_name(id)) {
-        return Err(bad(format!(
-            "field `id` must have 1 to {MAX_NAME_BYTES} visible ASCII characters"
-        )));
-    }
-    if body
-        .collapse_key
-        .as_ref()
-        .is_some_and(|key| key.is_empty() || key.len() > MAX_NAME_BYTES)
-    {
-        return Err(bad(format!(
+    let msg = fields.0.field("msg");
+    let msg = msg.ok_or_else(|| missing("msg", "any JSON value"))?;
+    let id = id(&fields, header)?;
+    let collapse_key = fields.text("collapseKey", "a text")?;
+    if (collapse_key.as_ref()).is_some_and(|key| !(1..=MAX_NAME_BYTES).contains(&key.len())) {
+        return Err(Refusal::bad(format_args!(
             "field `collapseKey` must have 1 to {MAX_NAME_BYTES} bytes"
         )));
     }
-    for (name, seconds) in [("ttl", body.ttl), ("undelivered", body.undelivered)] {
-        if seconds.is_some_and(|seconds| seconds == 0 || seconds > MAX_SECONDS) {
-            return Err(bad(format!(
-                "field `{name}` must be 1 to {MAX_SECONDS} seconds"
-            )));
-        }
-    }
-    let wait_ms = body.wait_ms.unwrap_or(WAIT_MS.0);
-    if wait_ms > WAIT_MS.1 {
-        return Err(bad(format!(
-            "field `waitMs` must be at most {} milliseconds",
-            WAIT_MS.1
-        )));
-    }
-    if body.transient
+    let ttl = fields.number("ttl", 1..=MAX_SECONDS, "seconds")?;
+    let undelivered = fields.number("undelivered", 1..=MAX_SECONDS, "seconds")?;
+    let wait_ms = fields.number("waitMs", 0..=WAIT_MS.1, "milliseconds")?;
+    let wait = fields.text("wait", r#""stored" or "acked""#)?;
+    let waits_acked = match wait.as_deref() {
+        None | Some("stored") => false,
+        Some("acked") => true,
+        Some(_) => return Err(fields.wrong("wait", r#""stored" or "acked""#)),
+    };
+    let transient = fields.truth("transient")?;
+    if transient
         && (id.is_some()
-            || body.ttl.is_some()
-            || body.collapse_key.is_some()
-            || body.undelivered.is_some()
-            || body.wait == Wait::Acked)
+            || ttl.is_some()
+            || collapse_key.is_some()
+            || undelivered.is_some()
+            || waits_acked)
     {
-        return Err(bad(
-            "a transient push is not stored: `id`, `ttl`, `collapseKey`, `undelivered` and `wait` \"acked\" do not go with it".into(),
+        return Err(Refusal::bad(
+            "a transient push is not stored: `id`, `ttl`, `collapseKey`, `undelivered` and `wait` \"acked\" do not go with it",
         ));
     }
     let text = format!(
         "{{\"event\":{},\"msg\":{},\"type\":\"app\"}}",
-        serde_json::Value::from(body.event.as_str()),
-        body.msg.get()
+        serde_json::Value::from(&*event),
+        msg.get()
     );
     Ok(Asked {
         id,
-        recipients: found.users,
-        event: body.event,
+        recipients,
+        event: event.into_owned(),
         text: text.into(),
-        transient: body.transient,
-        ttl_ms: body.ttl.map(|seconds| seconds * 1_000),
-        collapse_key: body.collapse_key,
-        undelivered_ms: body.undelivered.map(|seconds| seconds * 1_000),
-        wait_acked_ms: (body.wait == Wait::Acked).then_some(wait_ms),
+        transient,
+        ttl_ms: ttl.map(|seconds| seconds * 1_000),
+        collapse_key: collapse_key.map(Cow::into_owned),
+        undelivered_ms: undelivered.map(|seconds| seconds * 1_000),
+        wait_acked_ms: waits_acked.then_some(wait_ms.unwrap_or(WAIT_MS.0)),
     })
 }
 
-fn is_name(text: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// The recipients, each once, in the order of their names: so that a repeat that names them in another order is one.
+fn to(fields: &Fields<'_>, limits: &Limits) -> Result<Vec<User>, Refusal> {
+    const WANTED: &str = r#"a text such as "user:6", or a list of them"#;
+    let raw = (fields.value("to")).ok_or_else(|| missing("to", WANTED))?;
+    let to: Vec<Cow<'_, str>> = match text_of(raw) {
+        Some(one) => vec![one],
+        None => serde_json::from_str::<Vec<&RawValue>>(raw.get())
+            .ok()
+            .and_then(|list| list.into_iter().map(text_of).collect())
+            .ok_or_else(|| fields.wrong("to", WANTED))?,
+    };
+    let mut found = recipients(to.iter().map(AsRef::as_ref));
+    if let Some((entry, reason)) = found.first_malformed {
+        return Err(Refusal::bad(format_args!(
+            "field `to`: {entry:?} names no user: {reason}; a user is written ROLE:ID, such as user:6"
+        )));
+    }
+    if found.users.is_empty() {
+        return Err(PushError::NoRecipient.into());
+    }
+    if found.users.len() > limits.push_recipients {
+        return Err(PushError::TooManyRecipients {
+            limit: limits.push_recipients,
+        }
+        .into());
+    }
+    found.users.sort_unstable();
+    Ok(found.users)
+}
+
+fn id(fields: &Fields<'_>, header: Option<&str>) -> Result<Option<String>, Refusal> {
+    let field = fields.text("id", "a text")?;
+    let (id, name) = match (field, header) {
+        (Some(id), Some(header)) if id != header => {
+            return Err(Refusal::bad(
+                "field `id` and the header Idempotency-Key differ: send one of them",
+            ));
+        }
+        (Some(id), _) => (id, "field `id`"),
+        (None, Some(header)) => (header.into(), "the header Idempotency-Key"),
+        (None, None) => return Ok(None),
+    };
+    // A path ends at a dot segment, so that the receipts of such an id could not be asked for.
+    let is_dots = matches!(&*id, "." | "..");
+    let is_visible = id.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_dots || !is_visible || !(1..=MAX_NAME_BYTES).contains(&id.len()) {
+        return Err(Refusal::bad(format_args!(
+            "{name} must have 1 to {MAX_NAME_BYTES} visible ASCII characters, and not be `.` or `..`"
+        )));
+    }
+    Ok(Some(id.into_owned()))
+}
+
+/// The fields of a body; each reader says what it wants and what it found. `null` counts as absent, but in `msg`.
+struct Fields<'a>(JsonBody<'a>);
+
+impl<'a> Fields<'a> {
+    fn read(body: &'a [u8], limits: &Limits) -> Result<Self, Refusal> {
+        let fields = JsonBody::read(body, limits)?;
+        let is_unknown = |name: &&str| !FIELDS.contains(name);
+        if let Some(unknown) = fields.names().find(is_unknown) {
+            let unknown: String = unknown.chars().take(64).collect();
+            return Err(Refusal::bad(format_args!(
+                "field {unknown:?} is not known; the fields are {}",
+                FIELDS.join(", ")
+            )));
+        }
+        if let Some(field) = fields.repeated().first() {
+            let field = field.clone();
+            return Err(PushError::Repeated { field }.into());
+        }
+        Ok(Self(fields))
+    }
+
+    fn value(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.field(name).filter(|raw| raw.get() != "null")
+    }
+
+    fn text(&self, name: &str, wanted: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+        let found = self.value(name).map(|raw| text_of(raw).ok_or(()));
+        found.transpose().map_err(|()| self.wrong(name, wanted))
+    }
+
+    fn truth(&self, name: &str) -> Result<bool, Refusal> {
+        match self.value(name).map(RawValue::get) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(self.wrong(name, "true or false")),
+        }
+    }
+
+    fn number(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+        unit: &str,
+    ) -> Result<Option<u64>, Refusal> {
+        let Some(raw) = self.value(name) else {
+            return Ok(None);
+        };
+        match raw.get().parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (from, to) = range.into_inner();
+                let wanted = format!("a whole number of {unit}, {from} to {to}");
+                Err(self.wrong(name, &wanted))
+            }
+        }
+    }
+
+    /// The value of a field is not what was wanted.
+    fn wrong(&self, name: &str, wanted: &str) -> Refusal {
+        let found = self.value(name).map_or("", RawValue::get);
+        let found = match found.as_bytes() {
+            [b'{', ..] => "an object".to_owned(),
+            [b'[', ..] => "a list".to_owned(),
+            _ => {
+                let shown = |c: char| {
+                    if c.is_control() {
+                        char::REPLACEMENT_CHARACTER
+                    } else {
+                        c
+                    }
+                };
+                found.chars().take(40).map(shown).collect()
+            }
+        };
+        Refusal::bad(format_args!(
+            "field `{name}` must be {wanted}, and is {found}"
+        ))
+    }
+}
+
+fn missing(name: &str, wanted: &str) -> Refusal {
+    Refusal::bad(format_args!("field `{name}` is missing: {wanted}"))
+}
+
+/// The text that a JSON string spells.
+fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(serde::Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Text<'_>>(raw.get())
+        .ok()
+        .map(|text| text.0)
 }
 
 #[cfg(test)]
@@ -169,8 +262,8 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> String {
-        let problem = read(body.as_bytes(), None, &Limits::default()).unwrap_err();
-        format!("{problem:?}")
+        let refused = read(body.as_bytes(), None, &Limits::default());
+        refused.unwrap_err().to_string()
     }
 
     #[test]
@@ -194,37 +287,119 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_names_its_field() {
-        for (body, names) in [
-            ("[]", "the body"),
-            (r#"{"event":"e","msg":1}"#, "`to`"),
-            (r#"{"to":7,"event":"e","msg":1}"#, "`to`"),
-            (r#"{"to":"nobody","event":"e","msg":1}"#, "`to`"),
-            (r#"{"to":"user:1","msg":1}"#, "`event`"),
-            (r#"{"to":"user:1","event":"","msg":1}"#, "`event`"),
-            (r#"{"to":"user:1","event":"e"}"#, "`msg`"),
-            (r#"{"to":"user:1","event":"e","msg":1,"tll":3}"#, "tll"),
-            (r#"{"to":"user:1","event":"e","msg":1,"ttl":0}"#, "`ttl`"),
-            (r#"{"to":"user:1","event":"e","msg":1,"id":"a b"}"#, "`id`"),
+    fn each_refusal_names_its_field_the_limit_and_what_was_found() {
+        let body = |rest: &str| format!(r#"{{"to":"user:1","event":"e","msg":1,{rest}}}"#);
+        let replaced = |to: &str| format!(r#"{{"to":{to},"event":"e","msg":1}}"#);
+        for (body, sentence) in [
+            ("[]".to_owned(), "the body is not a JSON object"),
             (
-                r#"{"to":"user:1","event":"e","msg":1,"collapseKey":""}"#,
-                "`collapseKey`",
+                r#"["user:1","e",1]"#.into(),
+                "the body is not a JSON object",
+            ),
+            (String::new(), "the body is not JSON"),
+            (
+                r#"{"event":"e","msg":1}"#.into(),
+                "field `to` is missing: a text such as",
             ),
             (
-                r#"{"to":"user:1","event":"e","msg":1,"waitMs":60001}"#,
-                "`waitMs`",
+                replaced("7"),
+                r#"field `to` must be a text such as "user:6", or a list of them, and is 7"#,
             ),
             (
-                r#"{"to":"user:1","event":"e","msg":1,"wait":"read"}"#,
-                "read",
+                replaced(r#"["user:1",null]"#),
+                "or a list of them, and is a list",
             ),
             (
-                r#"{"to":"user:1","event":"e","msg":1,"transient":true,"ttl":3}"#,
-                "transient",
+                replaced("[]"),
+                "field `to` names no user: a user is written ROLE:ID, such as user:6",
+            ),
+            (
+                replaced(r#""user:1,nobody""#),
+                r#"field `to`: "nobody" names no user"#,
+            ),
+            (replaced(r#""user:a\u0000user:b""#), "names no user"),
+            (
+                r#"{"to":"user:1","msg":1}"#.into(),
+                "field `event` is missing",
+            ),
+            (
+                r#"{"to":"user:1","event":"","msg":1}"#.into(),
+                "field `event` must have 1 to 256 bytes, and has 0",
+            ),
+            (
+                r#"{"to":"user:1","event":{},"msg":1}"#.into(),
+                "field `event` must be a text, and is an object",
+            ),
+            (
+                r#"{"to":"user:1","event":"e"}"#.into(),
+                "field `msg` is missing",
+            ),
+            (
+                r#"{"to":"user:1","event":"e","msg":"\ud83d"}"#.into(),
+                "field `msg` has half of a surrogate pair",
+            ),
+            (
+                r#"{"to":"user:1","event":"e","msg":1e999}"#.into(),
+                "field `msg` has a number beyond",
+            ),
+            (
+                body(r#""tll":3"#),
+                r#"field "tll" is not known; the fields are to, event, msg, id,"#,
+            ),
+            (body(r#""type":"app""#), r#"field "type" is not known"#),
+            (body(r#""msg":2"#), "field `msg` is there more than once"),
+            (
+                body(r#""ttl":0"#),
+                "field `ttl` must be a whole number of seconds, 1 to 31536000, and is 0",
+            ),
+            (body(r#""ttl":1.5"#), "and is 1.5"),
+            (body(r#""ttl":"60""#), r#"and is "60""#),
+            (
+                body(r#""undelivered":99999999999999999999"#),
+                "field `undelivered` must be a whole number of seconds",
+            ),
+            (
+                body(r#""waitMs":60001"#),
+                "field `waitMs` must be a whole number of milliseconds, 0 to 60000, and is 60001",
+            ),
+            (
+                body(r#""id":"a b""#),
+                "field `id` must have 1 to 128 visible ASCII characters",
+            ),
+            (body(r#""id":"..""#), "field `id` must have"),
+            (body(r#""id":17"#), "field `id` must be a text, and is 17"),
+            (
+                body(r#""collapseKey":"""#),
+                "field `collapseKey` must have 1 to 128 bytes",
+            ),
+            (
+                body(r#""wait":"read""#),
+                r#"field `wait` must be "stored" or "acked", and is "read""#,
+            ),
+            (
+                body(r#""transient":1"#),
+                "field `transient` must be true or false, and is 1",
+            ),
+            (
+                body(r#""transient":true,"ttl":3"#),
+                "a transient push is not stored",
             ),
         ] {
-            let told = refusal(body);
-            assert!(told.contains(names), "{body}: {told}");
+            let found = refusal(&body);
+            assert!(found.contains(sentence), "{body}: {found}");
+            assert!(!found.contains("line 1"), "{body}: {found}");
         }
+        let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        let deep = format!(r#"{{"to":"user:1","event":"e","msg":{deep}}}"#);
+        assert!(refusal(&deep).contains("nested deeper than 100 levels"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_nulls_are_passed_over() {
+        let body =
+            "\u{feff}{\"to\":\"user:1\",\"event\":\"e\",\"msg\":null,\"ttl\":null,\"id\":null}";
+        let asked = read(body.as_bytes(), None, &Limits::default()).unwrap();
+        assert_eq!(asked.text, r#"{"event":"e","msg":null,"type":"app"}"#);
+        assert_eq!((asked.ttl_ms, asked.id), (None, None));
     }
 }

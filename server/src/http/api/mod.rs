@@ -4,35 +4,32 @@
 //! - `GET /api/v1/push/ID` – its receipts
 
 mod draft;
-mod problem;
 mod push;
 mod receipts;
 
 use super::answer::Answer;
+use super::path;
+use super::refusal::Refusal;
 use super::route::Site;
 use crate::auth::Caller;
 use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
-use problem::Problem;
+use hyper::{Method, Request};
 pub(super) use push::new_id;
 
-/// Everything below here is the API's.
-pub(super) const PREFIX: &str = "/api/";
-
-/// Answers one request below [`PREFIX`].
+/// Answers one request below [`path::API`].
 pub(super) async fn answer(site: &Site, caller: Caller, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     let outcome = match (path.strip_prefix("/api/v1/push"), request.method()) {
         (Some(""), &Method::POST) => push::push(site, caller, request).await,
-        (Some(""), _) => Err(Problem::method("POST")),
+        (Some(""), _) => Err(Refusal::method("POST")),
         (Some(id), method) if id.len() > 1 && id.starts_with('/') => match *method {
-            Method::GET => receipts::receipts(site, caller, &request, &id[1..]).await,
-            _ => Err(Problem::method("GET")),
+            Method::GET => match path::decoded(&id[1..]) {
+                Ok(id) => receipts::receipts(site, caller, &request, &id).await,
+                Err(refusal) => Err(refusal),
+            },
+            _ => Err(Refusal::method("GET")),
         },
-        _ => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "there is no such resource; see docs/api.md",
-        )),
+        _ => Err(path::not_found()),
     };
-    outcome.unwrap_or_else(Problem::into_answer)
+    outcome.unwrap_or_else(Refusal::into_problem)
 }

@@ -1,8 +1,8 @@
 //! What became of a push: stored where, written to which devices' sockets, acknowledged by which.
 
 use super::super::answer::{Answer, answer};
+use super::super::refusal::Refusal;
 use super::super::route::Site;
-use super::problem::Problem;
 use crate::auth::Caller;
 use crate::net::{Command, Inspect, Seen};
 use crate::store::{Epoch, Offset, StoreError};
@@ -54,12 +54,12 @@ pub(super) async fn receipts<B>(
     caller: Caller,
     request: &Request<B>,
     id: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     site.push_access.authorise(caller, request)?;
     let (store, of) = (site.world.delivery.store().clone(), id.to_owned());
     let record = tokio::task::spawn_blocking(move || store.push(&of)).await;
     let Some(record) = record.unwrap_or(Ok(None))? else {
-        return Err(Problem::new(
+        return Err(Refusal::new(
             StatusCode::NOT_FOUND,
             "no push of this id is stored, or its retention is over",
         ));
@@ -80,7 +80,7 @@ pub(super) async fn tell(
     id: &str,
     repeated: bool,
     places: &[(User, (Epoch, Offset))],
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     let listed = if places.len() <= MAX_LISTED {
         places
     } else {
