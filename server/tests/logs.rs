@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use heartline_protocol::classic_token;
@@ -197,4 +199,28 @@ fn a_connection_that_is_closed_for_a_fault_is_named() {
     let detail = wait(&server, "too_big", 1)[0]["detail"].clone();
     let detail = detail.as_str().unwrap();
     assert!(detail.ends_with(r#" of "user:6" is closed"#), "{detail}");
+}
+
+#[test]
+fn a_refused_push_is_logged_with_its_reason_and_where_it_came_from() {
+    let server = Serving::classic(&["--log-format", "json"]);
+    let body = "event=chat1&msg=x&to=user:1&to=user:2";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = TcpStream::connect(server.address).expect("a connection");
+    socket
+        .write_all(request.as_bytes())
+        .expect("the request leaves");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let line = &wait(&server, "push_refused", 1)[0];
+    let detail = line["detail"].as_str().unwrap_or_default();
+    assert!(
+        detail.starts_with("400: field `to` is there more than once"),
+        "{line}"
+    );
+    assert!(detail.ends_with("(from 127.0.0.1)"), "{line}");
 }

@@ -19,15 +19,15 @@ async fn the_form_arrives_as_it_came() {
         ),
         (
             "event=user_tabbar&msg=%7B%22a%22%3A1.0%7D&to=online:user:1&x=y",
-            r#"{"event":"user_tabbar","msg":{"a":1.0},"to":"online:user:1","x":"y"}"#,
+            r#"{"event":"user_tabbar","msg":{"a":1.0},"to":"online:user:1","x":"y","type":"app"}"#,
         ),
         (
             "event=chat&msg=007&to[0]=user:1&to[1]=user:1",
-            r#"{"event":"chat","msg":"007","to":["user:1","user:1"]}"#,
+            r#"{"event":"chat","msg":"007","to":["user:1","user:1"],"type":"app"}"#,
         ),
         (
             "event=chat&msg=&to=,user:1,,%20user:10",
-            r#"{"event":"chat","msg":"","to":",user:1,, user:10"}"#,
+            r#"{"event":"chat","msg":"","to":",user:1,, user:10","type":"app"}"#,
         ),
     ] {
         assert_eq!(line.push(form).await, (200, "ok".into()), "{form}");

@@ -71,7 +71,7 @@ impl Refusal {
 
     /// As plain text. The connection is closed after it: what is left of the request may be large, or never come.
     pub fn into_text(self) -> Answer {
-        self.dressed(|status, reason| answer::refusal(status, reason))
+        self.dressed(answer::refusal)
     }
 
     /// As `application/problem+json`.
