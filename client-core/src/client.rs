@@ -229,6 +229,7 @@ impl Client {
                 ok,
             } => self.stored(stream, tag, handled, ok),
             Input::Handled { stream, turn, ok } => self.handled(stream, turn, ok),
+            #[cfg(not(target_arch = "wasm32"))]
             Input::GiveUp { stream, turn } => self.give_up(stream, turn),
             Input::Credentials { id, ready } => self.credentials(id, ready),
             Input::Opened { epoch } => self.opened(epoch),

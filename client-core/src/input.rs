@@ -71,7 +71,9 @@ pub enum Input<'a> {
         ok: bool,
     },
 
-    /// The app will never do well with what has this turn: it counts as failed for the last time.
+    /// The app will never do well with what has this turn: it counts as failed for the last time. Not in wasm, whose driver never says
+    /// so: it would only be downloaded.
+    #[cfg(not(target_arch = "wasm32"))]
     GiveUp { stream: StreamId, turn: u32 },
 
     // --- the credentials provider, answering `Output::Credentials` ---

@@ -60,6 +60,7 @@ pub fn input(kind: u32, [a, b, c, d]: [u32; 4]) -> Option<Input<'static>> {
                 handled: b,
             }
         }
+        #[cfg(not(target_arch = "wasm32"))]
         codes::IN_GIVE_UP => Input::GiveUp {
             stream: StreamId(a),
             turn: b,

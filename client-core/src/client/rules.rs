@@ -25,7 +25,6 @@ impl Client {
             | Input::Stored { stream, .. }
             | Input::Forget { stream }
             | Input::Handled { stream, .. }
-            | Input::GiveUp { stream, .. }
             | Input::Frame {
                 frame:
                     Incoming::Attached { stream, .. }
@@ -33,6 +32,8 @@ impl Client {
                     | Incoming::Gap { stream, .. },
                 ..
             } if stream.0 >= MAX_STREAMS => Err(ApiMisuse::NoSuchStream),
+            #[cfg(not(target_arch = "wasm32"))]
+            Input::GiveUp { stream, .. } if stream.0 >= MAX_STREAMS => Err(ApiMisuse::NoSuchStream),
             Input::Forget { stream } => match self.streams.get(stream.0 as usize) {
                 Some(known) if known.is_in_use() => Err(ApiMisuse::StreamInUse),
                 _ => Ok(()),

@@ -91,6 +91,7 @@ impl Client {
     }
 
     /// The app fails with this for the last time.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn give_up(&mut self, id: StreamId, turn: u32) {
         let stream = self.stream(id);
         if stream.hand == Hand::Awaited(turn) {
