@@ -97,6 +97,7 @@ async fn a_near_miss_of_the_api_is_no_classic_push() {
         ("/api", 404),
         ("/api/v1/push/", 404),
         ("/api/v2/push", 404),
+        ("/v1/push", 404),
         ("/%61pi/v1/push", 404),
     ] {
         for method in ["POST", "PUT"] {
@@ -295,7 +296,7 @@ async fn a_repeat_is_what_asks_for_the_same_and_everything_else_is_a_conflict() 
 }
 
 #[tokio::test]
-async fn two_idempotency_keys_are_one_too_many() {
+async fn a_header_that_counts_is_sent_once() {
     let line = Line::start(|_| {}).await;
     let body = br#"{"to":"user:1","event":"chat1","msg":1}"#;
     let headers = format!("{JSON}Idempotency-Key: a\r\nIdempotency-Key: b\r\n");
@@ -307,6 +308,9 @@ async fn two_idempotency_keys_are_one_too_many() {
     );
     let (status, answer) = send(&line, "GET /api/v1/push/a", "", b"").await;
     assert_eq!(status, 404, "nothing was stored: {answer}");
+    let (status, answer) = send(&line, "POST /", &format!("{JSON}{FORM}"), body).await;
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer.contains("several headers Content-Type"), "{answer}");
 }
 
 #[tokio::test]

@@ -37,13 +37,15 @@ pub(super) fn is_api(path: &str) -> Result<bool, Refusal> {
     let is_first = segments
         .peek()
         .is_some_and(|first| first.eq_ignore_ascii_case("api"));
-    let mut before = "";
+    let (mut before, mut was_version) = ("", false);
     let is_within = segments.any(|segment| {
         let is_version = segment.len() > 1
             && segment.starts_with(['v', 'V'])
             && segment[1..].bytes().all(|byte| byte.is_ascii_digit());
-        let found = before.eq_ignore_ascii_case("api") && is_version;
-        before = segment;
+        // `api/v1`, or `v1/push` behind anything that stands for `api`.
+        let found = before.eq_ignore_ascii_case("api") && is_version
+            || was_version && segment.eq_ignore_ascii_case("push");
+        (before, was_version) = (segment, is_version);
         found
     });
     if is_first || is_within {
@@ -94,7 +96,10 @@ mod tests {
             ("/push", Ok(false)),
             ("/notify/", Ok(false)),
             ("/app/apis/v1", Ok(false)),
-            ("/v1/push", Ok(false)),
+            ("/v1/notify", Ok(false)),
+            ("/push/v1", Ok(false)),
+            ("/v1/push", Err(404)),
+            ("/apis/v1/push/7", Err(404)),
             ("/api/v1/push", Ok(true)),
             ("/api/v1/push/order%2F17", Ok(true)),
             ("/api/v2/push", Ok(true)),

@@ -51,10 +51,13 @@ async fn attempt(
         BODY_DEADLINE,
     )
     .await?;
-    let content_type = head
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(Ok(""), HeaderValue::to_str);
+    let mut content_types = head.headers.get_all(CONTENT_TYPE).iter();
+    let content_type = content_types.next().map_or(Ok(""), HeaderValue::to_str);
+    if content_types.next().is_some() {
+        return Err(Refusal::bad(
+            "several headers Content-Type: send one of them",
+        ));
+    }
     let content_type =
         content_type.map_err(|_| Refusal::bad("the header Content-Type is not ASCII"))?;
     let form = form::read(content_type, body.bytes.clone(), &site.push_limits).await?;

@@ -134,7 +134,15 @@ impl Follow {
             ));
         };
         self.is_free()?;
-        let log = find(logs, epoch)?;
+        let log = match find(logs, epoch) {
+            // The stream could not be created for its login: it stands at the head of one that is empty.
+            Err(_) if self.unregistered.contains(&(epoch, 0)) => &Log {
+                epoch,
+                entries: Vec::new(),
+                trimmed: 0,
+            },
+            found => found?,
+        };
         let told = format!("is told of a gap {from}..{to} of {epoch:x} ({reason:?})");
         if to > log.trimmed {
             return Err(format!("{told}, but only {} is gone", log.trimmed));

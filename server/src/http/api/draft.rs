@@ -122,6 +122,12 @@ fn to(fields: &Fields<'_>, limits: &Limits) -> Result<Vec<User>, Refusal> {
             .and_then(|list| list.into_iter().map(text_of).collect())
             .ok_or_else(|| fields.wrong("to", WANTED))?,
     };
+    // Stray commas within one text are the classic list's; an entry of a list that is empty was meant to be somebody.
+    if to.len() > 1 && to.iter().any(|entry| entry.trim().is_empty()) {
+        return Err(Refusal::bad(
+            "field `to` has an empty entry: leave it out, or name the user that it was meant to be",
+        ));
+    }
     let mut found = recipients(to.iter().map(AsRef::as_ref));
     if let Some((entry, reason)) = found.first_malformed {
         return Err(Refusal::bad(format_args!(
