@@ -7,4 +7,4 @@ mod routing;
 
 pub use door::{Door, Permit, Refusal};
 pub use registry::{ConnectionRef, Generations, Registry, TooManyOfUser};
-pub use routing::{Hub, Place};
+pub use routing::{Hub, Overloaded, Place};
