@@ -29,7 +29,7 @@ pub struct Place {
     pub offset: Offset,
 }
 
-/// Deliveries pile up beyond [`Backlog`]'s bound: try again shortly.
+/// Deliveries that shards have not made yet pile up beyond their bound: try again shortly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("deliveries are piling up")]
 pub struct Overloaded;
