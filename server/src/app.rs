@@ -142,7 +142,7 @@ impl Server {
             mailboxes.clone(),
             Arc::new(Backlog::default()),
         ));
-        let delivery = Delivery::start(store, hub.clone(), hooks)?;
+        let delivery = Delivery::start(store, hub.clone(), hooks, config.limits.max_push_bytes)?;
         let world = Arc::new(World {
             compression: Compression::new(config.deflate_min_bytes),
             config,

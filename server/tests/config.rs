@@ -710,6 +710,7 @@ fn the_effective_configuration_shows_everything_but_secrets() {
         frame_burst = 120000  # default
         outbound_queue_bytes = 4194304  # default
         max_recipients = 100000  # default
+        max_push_bytes = 67108864  # default
 
         [redis]
         url = "redis://[secret]@h/1"  # heartline.toml

@@ -650,3 +650,35 @@ async fn receipts_say_whose_app_is_hidden() {
         assert_eq!(receipt["recipients"][0]["devices"][0]["parked"], parked);
     }
 }
+
+/// What one push may take of the store is bounded on both doors, and what is within reaches each device whole.
+#[tokio::test]
+async fn a_large_push_to_many_arrives_whole_and_one_that_takes_too_much_is_refused() {
+    let line = Line::start(|config| {
+        config.limits.max_push_bytes = 400_000;
+        config.push.durable_events = vec!["chat*".into()];
+    })
+    .await;
+    let mut phone = line.device().await;
+    attach(&mut phone, "phone", json!({})).await;
+    let push = |count: u32, text: &str| {
+        let to: Vec<_> = (0..count).map(|n| format!("user:{}", n + 6)).collect();
+        json!({"to":to,"event":"chat1","msg":text}).to_string()
+    };
+    let large = "心".repeat(40_000);
+    let (status, problem) = api(&line, "POST", "/api/v1/push", &push(4, &large)).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert_eq!(status, 413, "{detail}");
+    let remedy = "limits.max_push_bytes is 400000: split it into pushes to at most 3 recipients";
+    assert!(detail.contains(remedy), "{detail}");
+    let to = "to=user:6,user:7,user:8,user:9";
+    let (status, answer) = line.push(&format!("{to}&event=chat1&msg={large}")).await;
+    assert_eq!((status, answer.contains(remedy)), (413, true), "{answer}");
+
+    let (status, _) = api(&line, "POST", "/api/v1/push", &push(3, &large)).await;
+    assert_eq!(status, 200);
+    assert_eq!(push_of(&mut phone).await, (1, json!(large)));
+    send(&line, "small").await;
+    assert_eq!(push_of(&mut phone).await, (2, json!("small")));
+    phone.hears_nothing_else().await;
+}

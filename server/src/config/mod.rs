@@ -230,6 +230,8 @@ pub struct ServerLimits {
     pub outbound_queue_bytes: usize,
     /// Recipients of one push.
     pub max_recipients: usize,
+    /// Bytes of the store that one stored push to several recipients may take: its body, for each of them.
+    pub max_push_bytes: u64,
 }
 
 /// Mirror of presence to Redis.
@@ -288,6 +290,8 @@ impl Default for Config {
                 // Two of the largest pushes, so that a slow phone survives them.
                 outbound_queue_bytes: 4 * 1024 * 1024,
                 max_recipients: 100_000,
+                // A quarter of a second for a disk that takes 256 MB/s; others wait for as long.
+                max_push_bytes: 64 * 1024 * 1024,
             },
             allowed_origins: Vec::new(),
             redis: None,

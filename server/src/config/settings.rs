@@ -400,6 +400,15 @@ pub static SETTINGS: &[Setting] = &[
         limits.max_recipients,
         "Recipients of one push"
     ),
+    number!(
+        "limits.max_push_bytes",
+        "HEARTLINE_MAX_PUSH_BYTES",
+        "max-push-bytes",
+        "bytes",
+        65_536..=1_099_511_627_776,
+        limits.max_push_bytes,
+        "What one stored push to several recipients may take of the store: its body, for each of them"
+    ),
     Setting {
         path: "redis.url",
         env: "HEARTLINE_REDIS_URL",

@@ -44,6 +44,7 @@ pub(super) struct Shared {
     waiting: Arc<Waiting>,
     acks: Arc<Mutex<Acks>>,
     turns: AtomicU32,
+    max_push_bytes: u64,
 }
 
 /// A push that is to be stored and then sent.
@@ -93,6 +94,20 @@ pub enum PushError {
         Waiting::MAX
     )]
     TooManyAwaited,
+    /// It takes more of the store than one push may: others would wait for as long as that is written.
+    #[error(
+        "this push takes {} bytes of the store, {body_bytes} for each of {recipients} recipients, and limits.max_push_bytes is {limit}: split it into pushes to at most {} recipients each, or raise the limit",
+        *recipients as u64 * body_bytes,
+        (limit / body_bytes).max(1)
+    )]
+    TooLarge {
+        /// How many get it.
+        recipients: usize,
+        /// What each of them gets, in bytes.
+        body_bytes: u64,
+        /// `limits.max_push_bytes`.
+        limit: u64,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -104,7 +119,8 @@ pub enum PushError {
 pub struct StartError(#[from] std::io::Error);
 
 impl Delivery {
-    /// Durable delivery through this store to the hub's connections.
+    /// Durable delivery through this store to the hub's connections. A push takes at most `max_push_bytes` of the store, its body
+    /// for each recipient; one to a single recipient is never refused for that.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -112,6 +128,7 @@ impl Delivery {
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
         hooks: Arc<dyn Hooks>,
+        max_push_bytes: u64,
     ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             committer: Committer::start(store.clone(), unix_ms)?,
@@ -124,6 +141,7 @@ impl Delivery {
             waiting: Arc::default(),
             acks: Arc::default(),
             turns: AtomicU32::new(0),
+            max_push_bytes,
         });
         let (upkeep, ends) = mpsc::channel();
         let threads = vec![reader::spawn(&shared)?, upkeep::spawn(&shared, ends)?];
@@ -146,6 +164,7 @@ impl Delivery {
             deflated,
             wait_acked,
         } = draft;
+        self.shared.check_size(recipients.len(), push.body.len())?;
         let mut awaited = match wait_acked {
             false => None,
             true if recipients.len() > Waiting::MAX => return Err(PushError::TooManyAwaited),
@@ -262,6 +281,20 @@ impl Drop for Delivery {
 }
 
 impl Shared {
+    /// Refuses what would hold other pushes for too long: the store writes the body once for each recipient.
+    fn check_size(&self, recipients: usize, body: usize) -> Result<(), PushError> {
+        let (body_bytes, limit) = (body as u64, self.max_push_bytes);
+        let is_too_large = body_bytes.saturating_mul(recipients as u64) > limit;
+        if recipients > 1 && is_too_large {
+            return Err(PushError::TooLarge {
+                recipients,
+                body_bytes,
+                limit,
+            });
+        }
+        Ok(())
+    }
+
     pub fn now_ms(&self) -> u64 {
         unix_ms()
     }

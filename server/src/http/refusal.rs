@@ -168,6 +168,7 @@ impl From<PushError> for Refusal {
                     .counted(Happening::StoreFailed)
             }
             PushError::Refused(_) | PushError::TooManyAwaited => Self::bad(error),
+            PushError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error),
             PushError::Store(error) => Self::from(&**error).counted(Happening::StoreFailed),
             PushError::Overloaded(_) | PushError::Crowded(_) => {
                 Self::later(StatusCode::SERVICE_UNAVAILABLE, error, 1)

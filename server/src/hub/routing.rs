@@ -2,11 +2,11 @@
 //! in which every device gets them: it is held until each shard's command queue has the push, and those are FIFO.
 
 use super::registry::{ConnectionRef, Registry, TooManyOfUser};
-use crate::net::frame::{self, Deflated};
-use crate::net::{Backlog, Command, Delivery, Mailbox};
+use crate::net::frame::{Deflated, Frame};
+use crate::net::{Backlog, Command, Delivery, Mailbox, SharedBytes};
 use crate::store::{Epoch, Offset};
 use bytes::Bytes;
-use heartline_protocol::{User, append_place, encode_place};
+use heartline_protocol::{User, encode_place};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The registry and the shards' command queues.
@@ -97,7 +97,8 @@ impl Hub {
         targets.sort_unstable();
         targets.dedup();
         let count = targets.len();
-        self.post_all(&targets, frame, deflated.map(Deflated::frame), None);
+        let (frame, deflated) = (frame.clone().into(), deflated.map(whole));
+        self.post_all(&targets, &frame, deflated.as_ref(), None);
         Ok(count)
     }
 
@@ -107,37 +108,42 @@ impl Hub {
     pub fn publish_durable(
         &self,
         places: &[Place],
-        text: &[u8],
+        text: &Bytes,
         frame: &Bytes,
         deflated: Option<&Deflated>,
     ) -> usize {
         let (mut classic, count) = self.post_attached(places, text, deflated);
         classic.sort_unstable();
         classic.dedup();
+        let (frame, deflated) = (frame.clone().into(), deflated.map(whole));
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.post_all(&classic, frame, deflated.map(Deflated::frame), None);
+        self.post_all(&classic, &frame, deflated.as_ref(), None);
         count + classic.len()
     }
 
     /// A push that was stored before is asked for again: those who are attached are told of it. Whoever has it drops it; but if its commit
     /// was told to have failed, and had not, they never heard of it. Others get it once only, and so not again.
-    pub fn remind(&self, places: &[Place], text: &[u8], deflated: Option<&Deflated>) {
+    pub fn remind(&self, places: &[Place], text: &Bytes, deflated: Option<&Deflated>) {
         self.post_attached(places, text, deflated);
     }
 
-    /// Sends it to those who are attached to these streams, and answers who is not, and how many were. It encodes a frame for each
-    /// recipient, hundreds of megabytes at worst, and so holds no lock that others wait for: stored pushes come in order because one
-    /// thread, the committer's, calls this, and between them and others there is no order (`docs/protocol.md`). It compresses nothing:
-    /// what differs from stream to stream is put behind what was compressed before.
+    /// Sends it to those who are attached to these streams, and answers who is not, and how many were. It makes a frame for each
+    /// recipient, and so holds no lock that others wait for: stored pushes come in order because one thread, the committer's, calls
+    /// this, and between them and others there is no order (`docs/protocol.md`). Large frames share the text, and so cost no more than
+    /// small ones. It compresses nothing: what differs from stream to stream is put behind what was compressed before.
     fn post_attached(
         &self,
         places: &[Place],
-        text: &[u8],
+        text: &Bytes,
         deflated: Option<&Deflated>,
     ) -> (Vec<ConnectionRef>, usize) {
         let (mut classic, mut count) = (Vec::new(), 0);
-        // What is stored was made by us of text.
-        let text = String::from_utf8_lossy(text);
+        let open = text.trim_ascii_end();
+        let open = text.slice_ref(open.strip_suffix(b"}").unwrap_or(open));
+        let kinds = [open.len(), deflated.map_or(0, Deflated::shared_len)];
+        let shared = kinds.iter().filter(|len| **len >= Frame::SHARED_FROM).sum();
+        // Small frames share nothing, and each counts for itself.
+        let shared = (shared > 0).then(|| SharedBytes::new(shared, &self.backlog));
         for slice in places.chunks(LOOKUP_SLICE) {
             let mut attached: Vec<(&Place, Box<[ConnectionRef]>)> = Vec::new();
             {
@@ -155,17 +161,22 @@ impl Hub {
             for (place, mut targets) in attached {
                 targets.sort_unstable();
                 count += targets.len();
-                let (stream, offset) = (place.stream.as_str(), place.offset.0);
+                let end = encode_place(place.stream.as_str(), place.offset.0);
                 let deflated = deflated
                     .filter(|_| targets.iter().any(|at| at.deflates()))
-                    .and_then(|deflated| deflated.ending(encode_place(stream, offset).as_bytes()));
+                    .and_then(|deflated| deflated.ending(end.as_bytes()));
                 let is_plain = deflated.is_none() || targets.iter().any(|at| !at.deflates());
                 let frame = if is_plain {
-                    frame::text(append_place(&text, stream, offset).as_bytes())
+                    Frame::text(&open, end.as_bytes())
                 } else {
-                    Bytes::new()
+                    Bytes::new().into()
                 };
-                self.post_all(&targets, &frame, deflated.as_ref(), Some(place));
+                self.post_all(
+                    &targets,
+                    &frame,
+                    deflated.as_ref(),
+                    Some((place, shared.as_ref())),
+                );
             }
         }
         (classic, count)
@@ -175,9 +186,9 @@ impl Hub {
     fn post_all(
         &self,
         targets: &[ConnectionRef],
-        frame: &Bytes,
-        deflated: Option<&Bytes>,
-        place: Option<&Place>,
+        frame: &Frame,
+        deflated: Option<&Frame>,
+        place: Option<(&Place, Option<&Arc<SharedBytes>>)>,
     ) {
         for of_shard in targets.chunk_by(|a, b| a.shard() == b.shard()) {
             let Some(deflated) = deflated else {
@@ -192,9 +203,16 @@ impl Hub {
     }
 
     /// One frame for connections of one shard.
-    fn post(&self, frame: &Bytes, targets: Box<[ConnectionRef]>, place: Option<&Place>) {
+    fn post(
+        &self,
+        frame: &Frame,
+        targets: Box<[ConnectionRef]>,
+        place: Option<(&Place, Option<&Arc<SharedBytes>>)>,
+    ) {
         if let Some(shard) = targets.first().map(|target| target.shard()) {
-            let delivery = Delivery::new(frame.clone(), targets, place, &self.backlog);
+            let (place, shared) = place.unzip();
+            let (frame, backlog) = (frame.clone(), &self.backlog);
+            let delivery = Delivery::new(frame, targets, place, backlog, shared.flatten());
             self.shards[shard].post(Command::Deliver(delivery));
         }
     }
@@ -237,171 +255,13 @@ impl Hub {
     }
 }
 
+/// The frame of a compressed message.
+fn whole(deflated: &Deflated) -> Frame {
+    deflated.frame().clone().into()
+}
+
 /// Recipients looked up under one lock of the registry: about 30 µs.
 const LOOKUP_SLICE: usize = 256;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::frame::{Deflater, Inflater};
-    use mio::{Poll, Token, Waker};
-
-    /// A hub over two mailboxes that nobody empties but the test.
-    fn hub() -> (Hub, Vec<Poll>) {
-        let polls: Vec<_> = (0..2).map(|_| Poll::new().unwrap()).collect();
-        let mailbox =
-            |poll: &Poll| Arc::new(Mailbox::new(Waker::new(poll.registry(), Token(0)).unwrap()));
-        let mailboxes = polls.iter().map(mailbox).collect();
-        (Hub::new(10, mailboxes, Arc::default()), polls)
-    }
-
-    fn user(text: &str) -> User {
-        User::parse(text).unwrap()
-    }
-
-    /// What waits for a shard, as `frame:slots`.
-    fn waiting(hub: &Hub, shard: usize) -> Vec<String> {
-        let told = |command: Command| match command {
-            Command::Deliver(delivery) => {
-                let slots: Vec<_> = delivery
-                    .targets
-                    .iter()
-                    .map(|target| target.slot())
-                    .collect();
-                let frame = match delivery.frame[0] {
-                    0xc1 => "packed".into(),
-                    _ => String::from_utf8_lossy(&delivery.frame),
-                };
-                format!("{frame}:{slots:?}")
-            }
-            other => format!("{other:?}"),
-        };
-        hub.shard(shard).take().into_iter().map(told).collect()
-    }
-
-    #[test]
-    fn a_push_goes_once_to_each_shard_that_has_a_recipient() {
-        let (hub, _polls) = hub();
-        for (shard, slot, name) in [
-            (0, 5, "user:1"),
-            (0, 3, "user:2"),
-            (1, 7, "user:1"),
-            (1, 8, "user:3"),
-        ] {
-            hub.log_in(ConnectionRef::new(shard, slot, 1), None, user(name))
-                .unwrap();
-        }
-        let both = [user("user:1"), user("user:2"), user("user:404")];
-        assert_eq!(hub.publish(&both, &Bytes::from_static(b"a"), None), Ok(3));
-        assert_eq!(
-            hub.publish(&[user("user:3")], &Bytes::from_static(b"b"), None),
-            Ok(1)
-        );
-        assert_eq!(
-            hub.publish(&[user("user:404")], &Bytes::from_static(b"c"), None),
-            Ok(0)
-        );
-        assert_eq!(
-            hub.backlog(),
-            (4, 3),
-            "four deliveries of three one-byte frames"
-        );
-        assert_eq!(waiting(&hub, 0), ["a:[3, 5]"]);
-        assert_eq!(waiting(&hub, 1), ["a:[7]", "b:[8]"]);
-        assert_eq!(hub.backlog(), (0, 0), "made, or dropped");
-    }
-
-    #[test]
-    fn what_piles_up_is_refused_until_the_shards_have_caught_up() {
-        let (hub, _polls) = hub();
-        hub.log_in(ConnectionRef::new(0, 1, 1), None, user("user:1"))
-            .unwrap();
-        let big = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
-        let mut accepted = 0;
-        while hub.publish(&[user("user:1")], &big, None).is_ok() {
-            accepted += 1;
-        }
-        assert_eq!(accepted, 4, "256 MB of frames");
-        assert_eq!(hub.publish(&[user("user:1")], &big, None), Err(Overloaded));
-        drop(hub.shard(0).take());
-        assert_eq!(hub.publish(&[user("user:1")], &big, None), Ok(1));
-    }
-
-    #[test]
-    fn who_takes_compressed_messages_gets_the_compressed_copy() {
-        let (hub, _polls) = hub();
-        for (slot, deflates) in [(1, true), (2, false), (3, true)] {
-            let at = ConnectionRef::new(0, slot, 1).deflating(deflates);
-            hub.log_in(at, None, user("user:1")).unwrap();
-        }
-        let text = [br#"{"msg":""#, &[b'a'; 300][..], b"\"}"].concat();
-        let deflated = Deflater::default().shared(&text).unwrap();
-        let plain = Bytes::from_static(b"plain");
-        let to = [user("user:1")];
-        assert_eq!(hub.publish(&to, &plain, Some(&deflated)), Ok(3));
-        assert_eq!(waiting(&hub, 0), ["packed:[1, 3]", "plain:[2]"]);
-        assert_eq!(hub.publish(&to, &plain, None), Ok(3));
-        assert_eq!(waiting(&hub, 0), ["plain:[1, 2, 3]"]);
-
-        // Those who are attached as well, each stream with its own place.
-        for (slot, deflates, name) in [
-            (4, true, "user:1"),
-            (5, false, "user:1"),
-            (6, true, "user:2"),
-        ] {
-            let at = ConnectionRef::new(0, slot, 1).deflating(deflates);
-            hub.log_in(at.reliable(true), None, user(name)).unwrap();
-        }
-        let place = |name: &str, offset| Place {
-            stream: user(name),
-            epoch: Epoch(1),
-            offset: Offset(offset),
-        };
-        let places = [place("user:1", 7), place("user:2", 8)];
-        let count = hub.publish_durable(&places, &text, &plain, Some(&deflated));
-        assert_eq!(count, 6);
-        let Some(Command::Deliver(packed)) = hub.shard(0).take().into_iter().next() else {
-            panic!("nothing is delivered");
-        };
-        let (message, end) = (&packed.frame[2..], br#","$hl":["user:1",7]}"#);
-        let mut inflater = Inflater::default();
-        let message = inflater.message(message, 1_000).unwrap();
-        assert_eq!(message, [&text[..text.len() - 1], end].concat());
-        assert_eq!(packed.targets.len(), 1);
-        assert!(packed.frame.len() < 100, "{} bytes", packed.frame.len());
-
-        hub.publish_durable(&places, &text, &plain, Some(&deflated));
-        let kinds = waiting(&hub, 0);
-        assert_eq!(kinds.len(), 5, "{kinds:?}");
-        assert_eq!([&kinds[0], &kinds[2]], ["packed:[4]", "packed:[6]"]);
-        assert!(kinds[1].ends_with(r#"["user:1",7]}:[5]"#), "{}", kinds[1]);
-        assert_eq!(kinds[3..], ["packed:[1, 3]", "plain:[2]"]);
-    }
-
-    /// A push of 600 MB to attached devices held every other push for as long as its frames were encoded.
-    #[test]
-    fn found_frames_of_attached_devices_are_encoded_while_other_pushes_go_on() {
-        let (hub, _polls) = hub();
-        let at = ConnectionRef::new(0, 1, 1).reliable(true);
-        let stream = hub.log_in(at, None, user("user:1")).unwrap();
-        let place = Place {
-            stream,
-            epoch: Epoch(1),
-            offset: Offset(1),
-        };
-        let (done, encoded) = std::sync::mpsc::channel();
-        std::thread::scope(|scope| {
-            let hub = &hub;
-            // Another push has its turn.
-            let order = hub.order.lock().unwrap();
-            scope.spawn(move || {
-                hub.remind(&[place], br#"{"event":"chat1"}"#, None);
-                done.send(()).unwrap();
-            });
-            let waited = encoded.recv_timeout(std::time::Duration::from_secs(10));
-            drop(order);
-            waited.expect("it waits for no other push");
-        });
-        assert_eq!(waiting(&hub, 0).len(), 1);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //! name, which all connections of the user share.
 
 use super::connection_log::LogContext;
-use super::frame::{self, Decoder, Opcode};
+use super::frame::{self, Decoder, Opcode, Piece};
 use super::outbound::{Outbound, Sent};
 use super::reliable::Reliable;
 use super::secure::Secure;
@@ -120,7 +120,11 @@ impl Connection {
     }
 
     /// Sends shared frames.
-    pub fn send(&mut self, frames: &[&Bytes], bound: usize) -> io::Result<Sent> {
+    pub fn send<'a, P: Copy + Into<Piece<'a>>>(
+        &mut self,
+        frames: &[P],
+        bound: usize,
+    ) -> io::Result<Sent> {
         match &mut self.tls {
             None => Outbound::send(&mut self.outbound, &self.socket, frames, bound),
             Some(tls) => Outbound::send(&mut self.outbound, tls.over(&self.socket), frames, bound),

@@ -1,10 +1,10 @@
 //! What the rest of the server says to a shard: a FIFO of commands and the waker of its poll. Whoever posts into an
 //! empty mailbox wakes the shard; the shard takes all that is there in one go.
 
+use super::frame::Frame;
 use crate::delivery::Ready;
 use crate::hub::{ConnectionRef, Permit, Place};
 use crate::store::{Epoch, Offset};
-use bytes::Bytes;
 use mio::Waker;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -74,25 +74,51 @@ pub struct Newcomer {
 #[derive(Debug)]
 pub struct Delivery {
     /// Encoded once, shared by all recipients of all shards.
-    pub frame: Bytes,
+    pub frame: Frame,
     /// Sorted, each once.
     pub targets: Box<[ConnectionRef]>,
     /// Of a stored push for those who are attached to the recipient's stream: where it stands there.
     pub place: Option<Box<Place>>,
     backlog: Arc<Backlog>,
+    /// What the frame has in common with frames of other deliveries.
+    _shared: Option<Arc<SharedBytes>>,
+}
+
+/// Bytes that frames of several deliveries share. They count in the backlog once, for as long as one of the deliveries exists.
+#[derive(Debug)]
+pub struct SharedBytes {
+    bytes: usize,
+    backlog: Arc<Backlog>,
+}
+
+impl SharedBytes {
+    /// So many bytes that count in `backlog`.
+    pub fn new(bytes: usize, backlog: &Arc<Backlog>) -> Arc<Self> {
+        backlog.bytes.fetch_add(bytes, Relaxed);
+        let backlog = backlog.clone();
+        Arc::new(Self { bytes, backlog })
+    }
+}
+
+impl Drop for SharedBytes {
+    fn drop(&mut self) {
+        self.backlog.bytes.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 impl Delivery {
-    /// A delivery that counts in `backlog`.
+    /// A delivery that counts in `backlog`; `shared` counts what its frame has in common with others.
     pub fn new(
-        frame: Bytes,
+        frame: Frame,
         targets: Box<[ConnectionRef]>,
         place: Option<&Place>,
         backlog: &Arc<Backlog>,
+        shared: Option<&Arc<SharedBytes>>,
     ) -> Self {
         backlog.deliveries.fetch_add(targets.len(), Relaxed);
-        backlog.bytes.fetch_add(frame.len(), Relaxed);
+        backlog.bytes.fetch_add(frame.own_len(), Relaxed);
         Self {
+            _shared: shared.cloned(),
             frame,
             targets,
             place: place.cloned().map(Box::new),
@@ -106,7 +132,7 @@ impl Drop for Delivery {
         self.backlog
             .deliveries
             .fetch_sub(self.targets.len(), Relaxed);
-        self.backlog.bytes.fetch_sub(self.frame.len(), Relaxed);
+        self.backlog.bytes.fetch_sub(self.frame.own_len(), Relaxed);
     }
 }
 

@@ -19,6 +19,6 @@ mod sweep;
 pub use compression::Compression;
 pub(crate) use connection_log::log_suppressed;
 pub use conversation::Manner;
-pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen};
+pub use mailbox::{Backlog, Command, Delivery, Inspect, Mailbox, Newcomer, Seen, SharedBytes};
 pub use processors::Processors;
 pub use shard::{Shard, WAKER, World};

@@ -57,6 +57,9 @@ const MAX_WRITES: usize = 262_144;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What a recipient's name takes, about.
 const BYTES_PER_STREAM: usize = 64;
+/// Bytes of bodies in one commit, each counted for every recipient: what is behind a large push waits for the next commit, and what is
+/// before it does not wait for its bytes. A push that is larger has a commit of its own.
+const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 /// Pushes in one commit.
 const BATCH: usize = 2_048;
 /// Other writes beside them, so that a push does not wait for thousands.
@@ -175,7 +178,15 @@ impl Queue {
         let mut batch = Vec::new();
         let Waiting { pushes, others, .. } = &mut *waiting;
         for (queue, most) in [(pushes, BATCH), (others, BESIDE)] {
-            batch.extend(queue.drain(..queue.len().min(most)));
+            let mut bytes = 0;
+            let mut fits = |write: &Write| {
+                let is_first = bytes == 0;
+                bytes += write.bytes();
+                is_first || bytes <= BATCH_BYTES
+            };
+            let some = queue.iter().take(most);
+            let count = some.take_while(|(write, _)| fits(write)).count();
+            batch.extend(queue.drain(..count));
             if queue.is_empty() {
                 // A queue that was once long need not hold its room for ever.
                 queue.shrink_to(most);

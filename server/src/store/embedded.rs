@@ -71,7 +71,7 @@ impl Store for EmbeddedStore {
         // One that cannot fit is refused alone, and before it takes the room of all others.
         let fits: Vec<bool> = batch
             .iter()
-            .map(|write| self.engine.has_room(least_bytes(write)))
+            .map(|write| self.engine.has_room(write.bytes()))
             .collect();
         self.engine.write(|tables| {
             batch
@@ -267,14 +267,6 @@ impl fmt::Debug for EmbeddedStore {
         f.debug_struct("EmbeddedStore")
             .field("place", &self.engine.place)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a write takes at the least.
-fn least_bytes(write: &Write) -> u64 {
-    match write {
-        Write::Push(push) => push.body.len() as u64 * push.streams.len() as u64,
-        _ => 0,
     }
 }
 

@@ -142,6 +142,16 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// What it takes of the store at the least: a push, its body for each recipient.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Push(push) => push.body.len() as u64 * push.streams.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// A push that is to be stored.
 #[derive(Clone, Debug)]
 pub struct Push {

@@ -135,7 +135,7 @@ async fn found_a_push_that_was_stored_though_it_failed_reaches_the_attached_with
     let store = Late::new();
     store.lies.store(true, Relaxed);
     let store = Arc::new(store);
-    let delivery = Delivery::start(store, hub.clone(), Arc::new(NoHooks)).unwrap();
+    let delivery = Delivery::start(store, hub.clone(), Arc::new(NoHooks), u64::MAX).unwrap();
     let sent = || -> Vec<(Vec<usize>, bool)> {
         let commands = hub.shard(0).take().into_iter();
         let told = commands.filter_map(|command| match command {
@@ -174,7 +174,7 @@ async fn a_deadline_that_the_store_does_not_let_go_of_is_told_once_all_the_same(
     let store = Arc::new(Late::new());
     store.keeps_deadlines.store(true, Relaxed);
     let heard = Arc::new(Counting::default());
-    let delivery = Delivery::start(store.clone(), hub, heard.clone()).unwrap();
+    let delivery = Delivery::start(store.clone(), hub, heard.clone(), u64::MAX).unwrap();
     let user = User::parse("user:6").unwrap();
     let mut push = draft(&user);
     push.push.undelivered_ms = Some(1);
@@ -197,7 +197,7 @@ async fn a_deadline_that_the_store_does_not_let_go_of_is_told_once_all_the_same(
 async fn a_push_whose_acknowledgements_find_no_room_to_wait_is_refused_and_not_stored() {
     let (_poll, hub) = hub();
     let store = Arc::new(Late::new());
-    let delivery = Delivery::start(store.clone(), hub, Arc::new(NoHooks)).unwrap();
+    let delivery = Delivery::start(store.clone(), hub, Arc::new(NoHooks), u64::MAX).unwrap();
     let user = User::parse("user:6").unwrap();
     let waiting = || Draft {
         wait_acked: true,
@@ -246,7 +246,8 @@ async fn attached(hub: &Hub, delivery: &Delivery, subject: &Subject, ask: Ask) -
 async fn a_new_device_is_logged_in_on_a_full_disk_and_registered_once_there_is_room() {
     let (_poll, hub) = hub();
     let store = Arc::new(Late::new());
-    let delivery = Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks)).unwrap();
+    let delivery =
+        Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks), u64::MAX).unwrap();
     let user = User::parse("user:6").unwrap();
     delivery.push(draft(&user)).await.unwrap();
     store.is_full.store(true, Relaxed);
@@ -275,7 +276,8 @@ async fn a_new_device_is_logged_in_on_a_full_disk_and_registered_once_there_is_r
 async fn a_stream_that_begins_anew_acknowledges_nothing() {
     let (_poll, hub) = hub();
     let store = Arc::new(Late::new());
-    let delivery = Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks)).unwrap();
+    let delivery =
+        Delivery::start(store.clone(), hub.clone(), Arc::new(NoHooks), u64::MAX).unwrap();
     let user = User::parse("user:6").unwrap();
     let subject = Subject {
         at: ConnectionRef::new(0, 1, 1),
@@ -298,4 +300,34 @@ async fn a_stream_that_begins_anew_acknowledges_nothing() {
     assert_eq!(acked().await, Offset(0));
     attached(&hub, &delivery, &subject, Ask::Attach(Some(position))).await;
     assert_eq!(acked().await, Offset(1));
+}
+
+/// The store writes the body of a push for each recipient, and all others wait for that.
+#[tokio::test]
+async fn a_push_that_takes_too_much_of_the_store_is_refused_and_not_stored() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    let size = draft(&User::parse("user:6").unwrap()).push.body.len() as u64;
+    let limit = 2 * size + 1;
+    let delivery = Delivery::start(store.clone(), hub, Arc::new(NoHooks), limit).unwrap();
+    let to = |count: u64, id: &str| {
+        let users = (1..=count).map(|n| User::parse(&format!("user:{n}")).unwrap());
+        let recipients: Vec<_> = users.collect();
+        let mut draft = draft(&recipients[0]);
+        draft.push.id = id.into();
+        draft.push.streams = recipients.iter().map(|user| user.as_str().into()).collect();
+        draft.recipients = recipients;
+        draft
+    };
+    let refused = delivery.push(to(3, "three")).await.unwrap_err();
+    assert!(matches!(refused, PushError::TooLarge { .. }), "{refused:?}");
+    let told = refused.to_string();
+    let limit = format!("limits.max_push_bytes is {limit}: split it into pushes to at most 2 ");
+    assert!(told.contains(&limit), "{told}");
+    assert_eq!(store.inner.push("three").unwrap(), None);
+    delivery.push(to(2, "two")).await.unwrap();
+    // What goes to a single recipient cannot be split; the bound on bodies holds for it.
+    let mut one = to(1, "one");
+    one.push.body = vec![b'x'; 10 * size as usize].into();
+    delivery.push(one).await.unwrap();
 }

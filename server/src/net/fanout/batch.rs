@@ -165,7 +165,9 @@ impl Same {
         Some(self.joined.get_or_insert_with(|| {
             let mut all = Vec::with_capacity(bytes);
             for delivery in deliveries {
-                all.extend_from_slice(&delivery.frame);
+                for piece in delivery.frame.pieces() {
+                    all.extend_from_slice(piece.bytes);
+                }
             }
             all.into()
         }))

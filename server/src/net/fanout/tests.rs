@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::Backlog;
+use crate::net::frame::Frame;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,13 +34,16 @@ impl Story {
             .iter()
             .map(|slot| ConnectionRef::new(0, *slot, 1))
             .collect();
+        let frame = Frame::from(Bytes::from(frame));
         self.fanout
-            .push(Delivery::new(frame.into(), targets, None, &self.backlog));
+            .push(Delivery::new(frame, targets, None, &self.backlog, None));
     }
 
     fn run(&mut self, units: usize) {
         self.fanout.run(units, |target, deliveries, joined| {
-            let frames = deliveries.iter().map(|delivery| &delivery.frame[..]);
+            let frames = deliveries
+                .iter()
+                .map(|delivery| &delivery.frame.whole().unwrap()[..]);
             let frames = frames.collect::<Vec<_>>().concat();
             assert!(joined.is_none_or(|joined| *joined == frames));
             let text = String::from_utf8_lossy(&frames);

@@ -4,6 +4,7 @@
 use super::encode::append_head;
 use super::header::Opcode;
 use super::message::Violation;
+use super::pieces::Frame;
 use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -120,19 +121,19 @@ impl Deflated {
 
     /// The frame of the message with `end` in the place of its last brace. Nothing is compressed for it: `end` goes as it is, in a
     /// stored block (RFC 1951 §3.2.4). `None` when it is longer than such a block can be.
-    pub fn ending(&self, end: &[u8]) -> Option<Bytes> {
+    pub fn ending(&self, end: &[u8]) -> Option<Frame> {
         let length = u16::try_from(end.len()).ok()?;
-        let mut frame = Vec::new();
-        let bytes = self.open.len() + end.len() + STORED_BYTES;
-        append_head(&mut frame, 0xc0 | Opcode::Text.bits(), bytes);
-        frame.extend_from_slice(&self.open);
-        frame.push(0);
-        frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(&(!length).to_le_bytes());
-        frame.extend_from_slice(end);
-        // An empty block of which [`TAIL`] is left out.
-        frame.push(0);
-        Some(Bytes::from(frame))
+        let ([low, high], [not_low, not_high]) = (length.to_le_bytes(), (!length).to_le_bytes());
+        let head = [0, low, high, not_low, not_high];
+        // At the end an empty block, of which [`TAIL`] is left out.
+        let ends: [&[u8]; 3] = [&head, end, &[0]];
+        let first = 0xc0 | Opcode::Text.bits();
+        Some(Frame::ending(first, &self.open, &ends))
+    }
+
+    /// What all its endings have in common.
+    pub fn shared_len(&self) -> usize {
+        self.open.len()
     }
 }
 

@@ -13,6 +13,11 @@ pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
 /// Appends a frame's head: its first byte, and a length.
 pub(super) fn append_head(out: &mut Vec<u8>, first: u8, length: usize) {
     out.reserve(length + 10);
+    push_head(out, first, length);
+}
+
+/// The same, where the room for it is there.
+pub(super) fn push_head(out: &mut Vec<u8>, first: u8, length: usize) {
     out.push(first);
     match length {
         length @ 0..=125 => out.push(length as u8),

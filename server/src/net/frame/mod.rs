@@ -6,9 +6,11 @@ mod deflate;
 mod encode;
 mod header;
 mod message;
+mod pieces;
 
 pub use decoder::Decoder;
 pub use deflate::{Deflated, Deflater, Inflater};
 pub use encode::{append, close, text, to_bytes};
 pub use header::Opcode;
 pub use message::Message;
+pub use pieces::{Frame, Piece};

@@ -80,14 +80,17 @@ impl Shard {
                         let next = deliveries
                             .iter()
                             .filter(|delivery| reliable.takes(desk, delivery));
-                        let frames: Vec<_> = next.map(|delivery| &delivery.frame).collect();
+                        let frames = next.flat_map(|delivery| delivery.frame.pieces());
+                        let frames: Vec<_> = frames.collect();
                         connection.send(&frames, bound)
                     }
                     (None, Some(all), _) => connection.send(&[all], bound),
-                    (None, None, [one]) => connection.send(&[&one.frame], bound),
+                    (None, None, [one]) if let Some(whole) = one.frame.whole() => {
+                        connection.send(&[whole], bound)
+                    }
                     (None, None, many) => {
-                        let frames: Vec<_> = many.iter().map(|delivery| &delivery.frame).collect();
-                        connection.send(&frames, bound)
+                        let frames = many.iter().flat_map(|delivery| delivery.frame.pieces());
+                        connection.send(&frames.collect::<Vec<_>>(), bound)
                     }
                 };
                 if was_blocked || !matches!(sent, Ok(Sent::Through)) || connection.is_blocked() {

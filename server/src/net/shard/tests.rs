@@ -49,7 +49,7 @@ impl Story {
             manner: Manner::Classic,
             compression: Compression::new(0),
             processors: Processors::new(1),
-            delivery: Delivery::start(store, hub.clone(), Arc::new(NoHooks)).unwrap(),
+            delivery: Delivery::start(store, hub.clone(), Arc::new(NoHooks), u64::MAX).unwrap(),
             hub,
             presence: Presence::start(None).unwrap(),
             metrics: Metrics::default(),

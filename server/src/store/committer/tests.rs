@@ -338,3 +338,34 @@ fn found_a_crowd_of_devices_has_no_push_refused() {
     }
     assert!(!waiting.has_room(&push, size(&push)));
 }
+
+/// What one push takes of the disk, others wait for: those before it do not, and of those behind it only for what shares their commit.
+#[test]
+fn found_a_large_push_shares_no_commit_with_those_before_and_behind_it() {
+    let large = |id: &str| match push(id) {
+        Write::Push(mut push) => {
+            push.body = vec![b'x'; 1024 * 1024].into();
+            push.streams = (0..=BATCH_BYTES >> 20)
+                .map(|n| format!("user:{n}").into())
+                .collect();
+            Write::Push(push)
+        }
+        other => other,
+    };
+    let queue = Queue::default();
+    let written = ["1", "2", "large", "huge", "3", "4"].map(|id| match id {
+        "large" | "huge" => large(id),
+        _ => push(id),
+    });
+    for write in written {
+        queue.lock().pushes.push_back((write, Box::new(|_| {})));
+    }
+    queue.lock().bytes = usize::MAX / 2;
+    queue.lock().has_ended = true;
+    let mut commits = Vec::new();
+    while let Some(batch) = queue.next() {
+        let ids: Vec<_> = batch.iter().map(|(write, _)| id(write)).collect();
+        commits.push(ids.join(" "));
+    }
+    assert_eq!(commits, ["1 2", "large", "huge", "3 4"]);
+}

@@ -84,7 +84,7 @@ fn a_stream_that_begins_anew_is_attached_anew() {
     };
     let frame = frame::text(text("two").as_bytes());
     let hub = story.shard.world.hub.clone();
-    hub.publish_durable(&[place], text("two").as_bytes(), &frame, None);
+    hub.publish_durable(&[place], &text("two").into(), &frame, None);
     story.deliver();
     assert_eq!(story.hears(slot), [""; 0]);
     story.store_answers();
