@@ -93,6 +93,7 @@ pub struct Client {
     /// How many positions were stored since the latest acknowledgement.
     unacked: u32,
     /// How often in a row a position could not be stored.
+    #[cfg(not(target_arch = "wasm32"))]
     unstored: u32,
 }
 
@@ -129,6 +130,7 @@ impl Client {
             streams: Vec::new(),
             last_turn: 0,
             unacked: 0,
+            #[cfg(not(target_arch = "wasm32"))]
             unstored: 0,
         }
     }
@@ -221,7 +223,7 @@ impl Client {
                 tag,
                 handled,
             } => self.position(stream, tag, handled),
-            Input::Forget { stream } => *self.stream(stream) = Stream::new(),
+            Input::Forget { stream } => self.stream(stream).forget(),
             Input::Stored {
                 stream,
                 tag,

@@ -49,6 +49,7 @@ pub(crate) struct Stream {
     /// Everything up to here is in the driver's storage, in the epoch of `tag`: never more than `handled`.
     pub(crate) stored: u32,
     /// The storage has not said yet that it has `handled`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) is_unstored: bool,
     /// What the server was told of that, by the login or since.
     pub(crate) acked: u32,
@@ -66,6 +67,7 @@ impl Stream {
             tag: None,
             handled: 0,
             stored: 0,
+            #[cfg(not(target_arch = "wasm32"))]
             is_unstored: false,
             acked: 0,
             attached: false,
@@ -78,6 +80,14 @@ impl Stream {
     /// The session speaks of it, or something of it waits or is in hand.
     pub(crate) fn is_in_use(&self) -> bool {
         self.attached || !self.queue.is_empty()
+    }
+
+    /// It is another stream from now on, which stands nowhere. The present one is not in use.
+    pub(crate) fn forget(&mut self) {
+        self.tag = None;
+        self.handled = 0;
+        self.stored = 0;
+        self.acked = 0;
     }
 
     /// Where it stands once everything that waits is handled.

@@ -23,13 +23,15 @@ pub(crate) enum Timer {
     Ack,
     /// A message that the app failed with is handed over again.
     Redeliver,
-    /// A position that could not be stored is tried again.
+    /// A position that could not be stored is tried again. The wasm driver does so itself, in a room that only its users
+    /// download.
+    #[cfg(not(target_arch = "wasm32"))]
     Store,
 }
 
 impl Timer {
     /// Every timer, in the order in which those that are due together ring.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; COUNT] = [
         Self::Dial,
         Self::Login,
         Self::Grace,
@@ -39,6 +41,7 @@ impl Timer {
         Self::Reconnect,
         Self::Ack,
         Self::Redeliver,
+        #[cfg(not(target_arch = "wasm32"))]
         Self::Store,
     ];
 
@@ -53,10 +56,13 @@ impl Timer {
             Self::Stable => "stable",
             Self::Ack => "ack",
             Self::Redeliver => "redeliver",
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Store => "store",
         }
     }
 }
+
+const COUNT: usize = if cfg!(target_arch = "wasm32") { 9 } else { 10 };
 
 /// The deadline of each timer that is set.
 pub(crate) struct Timers([Moment; Timer::ALL.len()]);

@@ -52,7 +52,7 @@ both('on, once, off, listen, request and identity refuse what is none of theirs,
     refused(() => line.listen('state', wrong), 'listener')
     if (wrong !== undefined && wrong !== null) refused(() => line.off('chat1', wrong), 'listener')
   }
-  refused(() => line.listen('sate', nothing), 'kind: string state login')
+  refused(() => line.listen('sate', nothing), 'kind: string: state login')
   for (const wrong of [undefined, null, 'user:6', 1]) refused(() => line.identity(wrong), 'present')
   for (const wrong of [null, 5, 'x', nothing]) refused(() => line.request('ask', 1, wrong), 'options')
   for (const timeoutMs of NO_AMOUNT) refused(() => line.request('ask', 1, { timeoutMs }), 'timeoutMs')

@@ -82,7 +82,7 @@ test('no WebSocket at all: the line may be made, as on a server that renders pag
   withGlobals(t, { WebSocket: undefined })
   const line = createHeartline({ url: 'ws://127.0.0.1:1' })
   t.after(() => line.destroy())
-  assert.throws(() => line.start(), { name: 'TypeError', message: 'heartline: host: uni, wx, my, tt, qq or a WebSocket function expected' })
+  assert.throws(() => line.start(), { name: 'TypeError', message: 'heartline: host: WebSocket function expected' })
   assert.equal(line.state.phase, 'idle')
   globalThis.WebSocket = WebSocket
   line.start()

@@ -242,8 +242,10 @@ impl Client {
 
     /// The socket of this epoch is gone: forgets what belonged to it. The caller then enters a phase.
     fn end_line(&mut self, reason: CloseReason) {
+        #[cfg(not(target_arch = "wasm32"))]
         let unstored = self.timers.at(Timer::Store);
         self.timers.clear_all();
+        #[cfg(not(target_arch = "wasm32"))]
         self.timers.set(Timer::Store, unstored);
         self.login.abandon();
         self.is_foreign = false;

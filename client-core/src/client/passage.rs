@@ -18,6 +18,7 @@ impl Client {
                     Timer::Stable => self.attempt = 0,
                     Timer::Ack => self.send_acks(),
                     Timer::Redeliver => self.redeliver(),
+                    #[cfg(not(target_arch = "wasm32"))]
                     Timer::Store => self.store_again(),
                 }
             }

@@ -9,8 +9,10 @@ const ACK_AFTER_MS: u32 = 200;
 /// How many may.
 const ACK_AFTER: u32 = 32;
 /// A position that could not be stored is tried again after this long, then after twice as long each time.
+#[cfg(not(target_arch = "wasm32"))]
 const STORE_AGAIN_MS: u32 = 1_000;
 /// And so many times is doubled: to a minute.
+#[cfg(not(target_arch = "wasm32"))]
 const MAX_DOUBLED: u32 = 6;
 
 impl Client {
@@ -66,7 +68,7 @@ impl Client {
         }
     }
 
-    /// What the driver's storage made of a position: it may be acknowledged now, or is tried again.
+    /// What the driver's storage made of a position: it may be acknowledged now, or is tried again (by the wasm driver itself).
     pub(super) fn stored(&mut self, id: StreamId, tag: EpochTag, handled: u32, ok: bool) {
         let stream = self.stream(id);
         if stream.tag != Some(tag) || handled > stream.handled {
@@ -74,13 +76,19 @@ impl Client {
         }
         if ok {
             stream.stored = stream.stored.max(handled);
-            stream.is_unstored &= handled < stream.handled;
             let is_new = stream.stored > stream.acked;
-            self.unstored = 0;
+            #[cfg(not(target_arch = "wasm32"))]
+            {
+                stream.is_unstored &= handled < stream.handled;
+                self.unstored = 0;
+            }
             if is_new {
                 self.acknowledge_soon();
             }
-        } else if self.timers.at(Timer::Store) == NEVER {
+            return;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.timers.at(Timer::Store) == NEVER {
             self.set(
                 Timer::Store,
                 STORE_AGAIN_MS << self.unstored.min(MAX_DOUBLED),
@@ -90,6 +98,7 @@ impl Client {
     }
 
     /// Asks again for every position that is not stored.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn store_again(&mut self) {
         for at in 0..self.streams.len() {
             if self.streams[at].is_unstored {
@@ -102,7 +111,10 @@ impl Client {
     pub(super) fn persist(&mut self, id: StreamId) {
         let stream = self.stream(id);
         if let Some(tag) = stream.tag {
-            stream.is_unstored = true;
+            #[cfg(not(target_arch = "wasm32"))]
+            {
+                stream.is_unstored = true;
+            }
             let handled = stream.handled;
             self.out(Output::Persist {
                 stream: id,

@@ -4,7 +4,7 @@ import { FUNCTION, must } from './check'
 import type { ClientOptions, News } from './options'
 
 /** All kinds there are. */
-const KINDS = 'state login loginRefused disconnect gap poisoned storage outboxDropped fatal fallback'
+const KINDS = 'string: state login loginRefused disconnect gap poisoned storage outboxDropped fatal fallback'
 
 export interface Newsroom {
   /** Answers its own unsubscribe. */
@@ -20,6 +20,7 @@ export interface Newsroom {
 
 export function createNewsroom({ debug, onListenerError }: Pick<ClientOptions, 'debug' | 'onListenerError'>): Newsroom {
   const callbacks: { [kind: string]: Array<(news: any) => unknown> } = {}
+  KINDS.split(' ').forEach((kind) => (callbacks[kind] = []))
 
   const report = (error: unknown) => {
     try {
@@ -41,19 +42,19 @@ export function createNewsroom({ debug, onListenerError }: Pick<ClientOptions, '
 
   return {
     listen(kind, fn) {
-      must('kind', KINDS.split(' ').indexOf(kind) >= 0 && kind, `string ${KINDS}`)
+      must('kind', callbacks[kind] && kind, KINDS)
       must('listener', fn, FUNCTION)
       const once: typeof fn = (news) => fn(news)
       // A new array each time: a callback may unsubscribe while the old one is walked.
-      callbacks[kind] = (callbacks[kind] || []).concat(once)
+      callbacks[kind] = callbacks[kind].concat(once)
       return () => {
         callbacks[kind] = callbacks[kind].filter((other) => other !== once)
       }
     },
     tell(kind, news) {
-      for (const fn of callbacks[kind] || []) guard(fn, news)
+      for (const fn of callbacks[kind]) guard(fn, news)
     },
-    callbacks: (kind) => callbacks[kind] || [],
+    callbacks: (kind) => callbacks[kind],
     report,
     guard,
     log(line) {

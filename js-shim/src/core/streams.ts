@@ -56,10 +56,14 @@ export interface Streams {
 /** By stream: its epoch, and up to where it was handled. */
 type Positions = Record<string, [string, number]>
 
-const MAX_STREAMS = 1 << PLACE_SHIFT
+/** 2 to the power of PLACE_SHIFT, written out: a computed one would stay in bundles without this room. */
+const MAX_STREAMS = 64
 /** Epochs that one life may meet. An honest server begins one when its folder is lost. */
 const MAX_EPOCHS = 4096
 const MAX_OFFSET = 0xffffffff
+/** A position that could not be stored is tried again after this long, then after twice as long each time, to a minute. */
+const STORE_AGAIN_MS = 1000
+const MAX_DOUBLED = 6
 
 /** Asks the server for durable streams. See the package's README. */
 export function durable(options: DurableOptions = {}): Durable {
@@ -118,6 +122,31 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     } catch (error) {
       failed(error)
     }
+  }
+
+  /** By place, what the core waits to hear of: only what is stored is acknowledged. */
+  let unstored = new Map<number, number>()
+  let failures = 0
+  let disarm: (() => void) | undefined
+  const store = () => {
+    const mine = unstored
+    const said = Array.from(mine)
+    save((ok) => {
+      if (mine !== unstored) return
+      if (ok) {
+        failures = 0
+        said.forEach(([place, handled]) => {
+          if (mine.get(place) === handled) mine.delete(place)
+          feed(In.STORED, place, handled, 1)
+        })
+      } else if (!disarm) {
+        disarm = host.setTimer(STORE_AGAIN_MS << Math.min(failures++, MAX_DOUBLED), () => {
+          disarm = undefined
+          // Not for a client that was destroyed meanwhile.
+          if (machine.runs()) store()
+        })
+      }
+    })
   }
 
   /** Once, and when there is somebody to tell. */
@@ -246,9 +275,8 @@ function createStreams(room: Room, options: DurableOptions): Streams {
           // The latest last: where there are too many, the oldest goes.
           delete at[name]
           at[name] = [epochOf(a), b >>> 0]
-          const mine = life
-          // Only what is stored is acknowledged.
-          return save((ok) => void (mine === life && feed(In.STORED, a, b, +ok)))
+          unstored.set(a, b)
+          return store()
         }
         case Out.STAND:
           return void (standing[nameOf(a)] = [epochOf(a), b >>> 0, c >>> 0])
@@ -286,6 +314,10 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     reset() {
       life++
       standing = {}
+      unstored = new Map()
+      failures = 0
+      if (disarm) disarm()
+      disarm = undefined
     },
   }
 }

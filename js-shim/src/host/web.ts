@@ -27,7 +27,7 @@ export function webHost(socketClass?: WebSocketClass): Host {
     dialTask(webApi(find()!), {}, url, options, events),
   )
   // Not earlier: a page may be rendered on a server.
-  host.check = () => must('host', find(), 'uni, wx, my, tt, qq or a WebSocket function')
+  host.check = () => must('host', find(), 'WebSocket function')
   const storage = ownStorage()
   if (storage) host.storage = { get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) }
   if (page && page.addEventListener) {
