@@ -245,6 +245,107 @@ for (const [engine, wasm] of Object.entries({ wasm: wasmBytes(), js: false })) {
     line.destroy()
   })
 
+  for (const [how, refuse] of Object.entries({
+    throws: () => {
+      throw new Error('quota')
+    },
+    rejects: () => Promise.reject(new Error('quota')),
+  })) {
+    story(`what a storage that ${how} does not have is not acknowledged, by no login either, until it has it`, async () => {
+      const errors = []
+      const storage = memory()
+      const { set } = storage
+      const before = (line) => line.listen('storage', ({ error }) => errors.push(error.message))
+      const { host, line, heard } = await attached({ storage, before })
+      const position = () => JSON.parse(storage.kept.get('heartline:main')).at['user:6'][1]
+      stored(host, 1)
+      await host.advance(200)
+      storage.set = refuse
+      for (const offset of [2, 3]) stored(host, offset)
+      await host.advance(500)
+      assert.deepEqual([heard, position(), acks(host)], [[1, 2, 3], 1, [1]])
+      assert.ok(errors.includes('quota'), 'the app is told')
+      host.last.events.close(1006, '')
+      await dialled(host)
+      host.last.welcome()
+      assert.deepEqual(said(host).at, { 'user:6': [EPOCH, 3, 1] }, 'received up to 3, stored up to 1')
+      host.last.hear({ type: '$hl', at: ['user:6', EPOCH, 3] })
+      await host.advance(5000)
+      assert.deepEqual([position(), acks(host)], [1, []])
+      storage.set = set
+      // Nothing new comes: it is tried again all the same.
+      await host.advance(16000)
+      assert.deepEqual([position(), acks(host)], [3, [3]])
+      line.destroy()
+    })
+  }
+
+  story('a storage that takes its time is waited for, and one that answers behind a destroyed client does nothing', async () => {
+    const storage = memory()
+    const waiting = []
+    const { host, line, heard } = await attached({ storage })
+    storage.set = () => new Promise((resolve) => waiting.push(resolve))
+    stored(host, 1)
+    await host.advance(1000)
+    assert.deepEqual([heard, acks(host)], [[1], []])
+    waiting.shift()()
+    await host.advance(200)
+    assert.deepEqual(acks(host), [1])
+    stored(host, 2)
+    line.destroy()
+    waiting.shift()()
+    await settle()
+    assert.deepEqual(acks(host), [1])
+  })
+
+  story('in one life the 65th user gets stored pushes too: the user whose position is the oldest makes room, aloud', async () => {
+    const errors = []
+    const storage = memory()
+    let user = 1
+    const { host, line, heard } = await attached({
+      storage,
+      at: null,
+      credentials: () => ({ u: `user:${user}`, token: 'secret' }),
+      before: (line) => line.listen('storage', ({ error }) => errors.push(error.message)),
+    })
+    const push = async (offset, stream = `user:${user}`) => {
+      host.last.hear({ type: '$hl', at: [stream, EPOCH, offset - 1] })
+      host.last.hear({ type: 'app', event: 'chat1', msg: `${stream} ${offset}`, $hl: [stream, offset] })
+      await host.advance(200)
+    }
+    const login = (next) => {
+      user = next
+      line.identity(true)
+      const frame = host.last.last('login')
+      host.last.reply(frame)
+      return frame.data.$hl.at
+    }
+    const acked = () => host.last.last('$hl:ack').data
+    await push(1)
+    for (let next = 2; next <= 64; next++) {
+      login(next)
+      await push(1)
+    }
+    assert.deepEqual(errors, [])
+    // The first is seen again: the second is now the oldest.
+    assert.equal(Object.keys(login(1)).length, 64)
+    await push(2)
+    for (const next of [65, 66]) {
+      login(next)
+      await push(1)
+      assert.deepEqual([heard[heard.length - 1], acked()], [`user:${next} 1`, { [`user:${next}`]: 1 }])
+    }
+    assert.deepEqual(errors.map((text) => text.slice(text.indexOf(': user'))), [': user:2 made room for user:65', ': user:3 made room for user:66'])
+    const kept = JSON.parse(storage.kept.get('heartline:main')).at
+    assert.equal(Object.keys(kept).length, 64)
+    assert.deepEqual([kept['user:1'][1], kept['user:2'], kept['user:66'][1]], [2, undefined, 1])
+    // Who made room begins anew, and nothing of the next holder of the number counts for them.
+    assert.equal(login(2)['user:2'], undefined)
+    await push(9)
+    assert.deepEqual([heard[heard.length - 1], acked()], ['user:2 9', { 'user:2': 9 }])
+    line.destroy()
+  })
+
   story('a storage that throws or holds nonsense is told of, and nothing stops', async () => {
     const errors = []
     const listening = (line) => line.listen('storage', ({ error }) => errors.push(error.message))
