@@ -10,7 +10,7 @@ use heartline_client_core::{Backoff, Config, Millis};
 use heartline_trace::{Outcome, Recorder, Trace};
 use operations::{Latest, Op, Which, any_ops};
 use oracle::World;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngAlgorithm};
 
 /// The promises that hold whatever happens. See `oracle` for each.
 #[track_caller]
@@ -85,12 +85,14 @@ fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig {
         cases: if asked { default.cases } else { usual },
         failure_persistence: None,
+        // The default, ChaCha, took three quarters of the time in a debug build.
+        rng_algorithm: RngAlgorithm::XorShift,
         ..default
     }
 }
 
 proptest! {
-    #![proptest_config(cases(2_000))]
+    #![proptest_config(cases(4_000))]
 
     #[test]
     fn every_promise_holds_in_any_order(config in any_config(), seed: u64, ops in any_ops(1..120)) {
@@ -99,7 +101,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(800))]
 
     #[test]
     fn the_line_recovers_from_any_past(seed: u64, ops in any_ops(1..80), old_line_lives: bool) {

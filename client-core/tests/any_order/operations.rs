@@ -228,8 +228,8 @@ fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(on, stream, ahead)| Op::Durable { on, stream, ahead }),
         1 => (which(), stream(), tag(), offset(), offset(), reason)
             .prop_map(|(on, stream, tag, from, to, reason)| Op::Gap { on, stream, tag, from, to, reason }),
-        2 => prop_oneof![2 => Just(Storage::Works), 1 => Just(Storage::Fails), 1 => Just(Storage::Lags)].prop_map(Op::Storage),
-        2 => any::<bool>().prop_map(Op::StorageAnswers),
+        6 => prop_oneof![2 => Just(Storage::Works), 1 => Just(Storage::Fails), 1 => Just(Storage::Lags)].prop_map(Op::Storage),
+        4 => any::<bool>().prop_map(Op::StorageAnswers),
         2 => stream().prop_map(Op::Forget),
         1 => (stream(), tag(), offset()).prop_map(|(stream, tag, handled)| Op::Position { stream, tag, handled }),
         6 => (stream(), prop_oneof![5 => Just(false), 1 => Just(true)], prop_oneof![3 => Just(true), 1 => Just(false)])

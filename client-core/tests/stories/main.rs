@@ -3,6 +3,7 @@
 
 mod script;
 
+mod aged;
 mod heartbeat;
 mod legacy;
 mod line;

@@ -560,3 +560,59 @@ fn what_is_sent_again_keeps_its_order_its_id_and_its_time() {
         "#]],
     );
 }
+
+/// The server has forgotten the session: the line stays, and what is asked until the next login waits.
+#[test]
+fn what_is_sent_again_comes_before_what_waited_for_the_next_login() {
+    check(
+        "ready; request 60s again; +25s; reply #3 error; request queue; closed; until open; opened; creds; reply ok",
+        expect![[r#"
+            request 60s again
+              send request #2
+            +25s
+              +25000ms: send ping #3
+            reply #3 error
+              release p2
+              = LoggingIn
+              credentials #4?
+            request queue
+            closed
+              disconnected: Remote { code: None }
+              = waiting 796ms, attempt 1, Backoff
+            until open
+              +796ms: open @2
+              +796ms: = Connecting
+            opened
+              = Open
+              = LoggingIn
+              credentials #6?
+            creds
+              send login #6
+            reply ok
+              = Ready
+              logged in again p3
+              send request #2
+              send request #5
+        "#]],
+    );
+}
+
+/// It was sent, so it may have been carried out: what it is told says so.
+#[test]
+fn what_waits_to_be_sent_again_times_out_in_its_own_time() {
+    check(
+        "ready; request 20s again; +5s; offline; closed; +60s",
+        expect![[r#"
+            request 20s again
+              send request #2
+            +5s
+            offline
+              send ping #3
+            closed
+              disconnected: Remote { code: None }
+              = waiting, attempt 1, Network
+            +60s
+              +15000ms: settle #2: TimedOut { sent: true }
+        "#]],
+    );
+}

@@ -15,7 +15,8 @@
 //! online  offline  show  hide
 //! position S TAG N                                  what the storage remembers of stream S
 //! at S TAG N  gap S TAG FROM TO [epoch]              what the server says of it; its messages: `durable S N`
-//! storage fails  storage works                       whether positions can be stored from now on
+//! storage fails  storage works  storage lags         what becomes of positions from now on
+//! stored  not stored                                 a storage that lags answers what it was asked first
 //! forget S                                           its number is free for another
 //! handled  failed handling  handled #TURN            the app's word on the latest turn
 //! +25s  +300ms      time passes, the timer rings when it should
@@ -29,7 +30,7 @@
 //! Every script is also held to two promises: no request settles twice, and every payload reference is
 //! answered exactly once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use expect_test::Expect;
 use heartline_client_core::*;
@@ -46,7 +47,12 @@ pub fn check_with(config: Config, script: &str, expected: Expect) {
 
 /// Plays `script` and returns the story.
 pub fn play(config: Config, script: &str) -> String {
-    let mut stage = Stage::new(config);
+    play_aged(config, script, 0)
+}
+
+/// The same to a client that was made so long before.
+pub fn play_aged(config: Config, script: &str, age_ms: u64) -> String {
+    let mut stage = Stage::new(config, age_ms);
     for step in script.split(';').map(str::trim).filter(|s| !s.is_empty()) {
         stage.step(step);
     }
@@ -63,7 +69,9 @@ struct Stage {
     asked: RequestId,
     last_sent: RequestId,
     turn: (StreamId, u32),
-    storage_fails: bool,
+    storage: String,
+    /// What a storage that lags was asked.
+    asked_to_store: VecDeque<(StreamId, EpochTag, u32)>,
     refs: u32,
     /// How often each reference was answered.
     answers: HashMap<u32, u32>,
@@ -71,17 +79,21 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: Config) -> Self {
+    fn new(config: Config, age_ms: u64) -> Self {
+        let now = 2_000_000_000;
+        let mut client = Client::new(config, 42, Millis(now - age_ms));
+        client.handle(Millis(now), Input::Timeout).unwrap();
         Self {
-            client: Client::new(config, 42, Millis(1_000_000)),
-            now: 1_000_000,
+            client,
+            now,
             story: String::new(),
             passing_since: None,
             epoch: Epoch(0),
             asked: RequestId(0),
             last_sent: RequestId(0),
             turn: (StreamId(0), 0),
-            storage_fails: false,
+            storage: "works".to_owned(),
+            asked_to_store: VecDeque::new(),
             refs: 0,
             answers: HashMap::new(),
             settled: HashMap::new(),
@@ -100,7 +112,7 @@ impl Stage {
         }
         self.line(step);
         if let Some(how) = step.strip_prefix("storage ") {
-            self.storage_fails = how == "fails";
+            how.clone_into(&mut self.storage);
             return;
         }
         if let Some(time) = step.strip_prefix("late ") {
@@ -214,6 +226,8 @@ impl Stage {
             },
             ["handled"] => self.handled(id, true),
             ["failed", "handling"] => self.handled(id, false),
+            ["stored"] => self.stored(true),
+            ["not", "stored"] => self.stored(false),
             ["send", "failed"] => Input::SendFailed {
                 epoch,
                 id: latest,
@@ -248,6 +262,16 @@ impl Stage {
         Input::Handled {
             stream: self.turn.0,
             turn: turn.map_or(self.turn.1, |turn| turn as u32),
+            ok,
+        }
+    }
+
+    fn stored(&mut self, ok: bool) -> Input<'static> {
+        let (stream, tag, handled) = self.asked_to_store.pop_front().expect("a question");
+        Input::Stored {
+            stream,
+            tag,
+            handled,
             ok,
         }
     }
@@ -311,14 +335,12 @@ impl Stage {
                 handled,
             } = output
             {
-                // As an honest driver does.
-                let input = Input::Stored {
-                    stream,
-                    tag,
-                    handled,
-                    ok: !self.storage_fails,
-                };
-                self.client.handle(Millis(self.now), input).unwrap();
+                self.asked_to_store.push_back((stream, tag, handled));
+                if self.storage != "lags" {
+                    // As an honest driver does.
+                    let input = self.stored(self.storage == "works");
+                    self.client.handle(Millis(self.now), input).unwrap();
+                }
             }
         }
         let timeout = self.client.poll_timeout();

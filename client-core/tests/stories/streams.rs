@@ -926,3 +926,126 @@ fn a_stream_that_is_not_in_use_makes_room_for_another() {
         "#]],
     );
 }
+
+/// Of two that were handled the first is stored.
+#[test]
+fn what_is_acknowledged_is_what_is_stored_however_much_was_handled() {
+    check(
+        "ready; at 0 7 0; durable 0 1; handled; storage fails; durable 0 2; handled; +300ms; storage works; +2s",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            storage fails
+            durable 0 2
+              turn 2 of stream 0: p3
+            handled
+              persist stream 0 at 2 of epoch 7
+              release p3
+            +300ms
+              +200ms: send ack of stream 0 to 1
+            storage works
+            +2s
+              +700ms: persist stream 0 at 2 of epoch 7
+              +900ms: send ack of stream 0 to 2
+        "#]],
+    );
+}
+
+/// The line is lost, and no line comes back: what could not be stored is stored all the same.
+#[test]
+fn what_could_not_be_stored_is_tried_again_without_a_line() {
+    check(
+        "ready; at 0 7 0; storage fails; durable 0 1; handled; offline; closed; storage works; +2s",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            storage fails
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            offline
+              send ping #2
+            closed
+              disconnected: Remote { code: None }
+              = waiting, attempt 1, Network
+            storage works
+            +2s
+              +1000ms: persist stream 0 at 1 of epoch 7
+        "#]],
+    );
+}
+
+/// A storage that takes its time answers for the former position first: that is no answer for the latter.
+#[test]
+fn a_late_answer_of_the_storage_speaks_of_what_it_was_asked() {
+    check(
+        "ready; at 0 7 0; storage lags; durable 0 1; handled; durable 0 2; handled; stored; not stored; +1s; stored; +200ms",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            storage lags
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            durable 0 2
+              turn 2 of stream 0: p3
+            handled
+              persist stream 0 at 2 of epoch 7
+              release p3
+            stored
+            not stored
+            +1s
+              +200ms: send ack of stream 0 to 1
+              +1000ms: persist stream 0 at 2 of epoch 7
+            stored
+            +200ms
+              +200ms: send ack of stream 0 to 2
+        "#]],
+    );
+}
+
+/// It failed, then worked: the next failure begins with the shortest wait again.
+#[test]
+fn the_first_failure_after_a_success_waits_the_shortest_time_again() {
+    check(
+        "ready; at 0 7 0; storage fails; durable 0 1; handled; +4s; storage works; +4s; storage fails; durable 0 2; handled; +2s; storage works; +2s",
+        expect![[r#"
+            at 0 7 0
+              persist stream 0 at 0 of epoch 7
+            storage fails
+            durable 0 1
+              turn 1 of stream 0: p2
+            handled
+              persist stream 0 at 1 of epoch 7
+              release p2
+            +4s
+              +1000ms: persist stream 0 at 1 of epoch 7
+              +3000ms: persist stream 0 at 1 of epoch 7
+            storage works
+            +4s
+              +3000ms: persist stream 0 at 1 of epoch 7
+              +3200ms: send ack of stream 0 to 1
+            storage fails
+            durable 0 2
+              turn 2 of stream 0: p3
+            handled
+              persist stream 0 at 2 of epoch 7
+              release p3
+            +2s
+              +1000ms: persist stream 0 at 2 of epoch 7
+            storage works
+            +2s
+              +1000ms: persist stream 0 at 2 of epoch 7
+              +1200ms: send ack of stream 0 to 2
+        "#]],
+    );
+}

@@ -124,8 +124,8 @@ function createStreams(room: Room, options: DurableOptions): Streams {
     }
   }
 
-  /** By place, what the core waits to hear of: only what is stored is acknowledged. */
-  let unstored = new Map<number, number>()
+  /** By name, the place and offset that the core waits to hear of: only what is stored is acknowledged. */
+  let unstored = new Map<string, [number, number]>()
   let failures = 0
   let disarm: (() => void) | undefined
   const store = () => {
@@ -135,9 +135,10 @@ function createStreams(room: Room, options: DurableOptions): Streams {
       if (mine !== unstored) return
       if (ok) {
         failures = 0
-        said.forEach(([place, handled]) => {
-          if (mine.get(place) === handled) mine.delete(place)
-          feed(In.STORED, place, handled, 1)
+        said.forEach(([name, asked]) => {
+          if (mine.get(name) === asked) mine.delete(name)
+          // The number may be another stream's by now.
+          if (nameOf(asked[0]) === name) feed(In.STORED, asked[0], asked[1], 1)
         })
       } else if (!disarm) {
         disarm = host.setTimer(STORE_AGAIN_MS << Math.min(failures++, MAX_DOUBLED), () => {
@@ -275,7 +276,7 @@ function createStreams(room: Room, options: DurableOptions): Streams {
           // The latest last: where there are too many, the oldest goes.
           delete at[name]
           at[name] = [epochOf(a), b >>> 0]
-          unstored.set(a, b)
+          unstored.set(name, [a, b])
           return store()
         }
         case Out.STAND:

@@ -298,6 +298,40 @@ for (const [engine, wasm] of Object.entries({ wasm: wasmBytes(), js: false })) {
     assert.deepEqual(acks(host), [1])
   })
 
+  story('a late answer of the storage for a user who made room says nothing of the user who came instead', async () => {
+    const waiting = []
+    const storage = Object.assign(memory(), { set: () => new Promise((resolve) => waiting.push(resolve)) })
+    let user = 1
+    const { host, line, heard } = await attached({ storage, at: null, credentials: () => ({ u: `user:${user}`, token: 'secret' }) })
+    // The made-up name of the device is no position.
+    const all = async () => (waiting.splice(0).forEach((resolve) => resolve()), await settle())
+    await all()
+    const stand = (at) => host.last.hear({ type: '$hl', at: [`user:${user}`, EPOCH, at] })
+    const own = (offset) => host.last.hear({ type: 'app', event: 'chat1', msg: offset, $hl: [`user:${user}`, offset] })
+    stand(8)
+    await all()
+    own(9)
+    const late = waiting.pop()
+    assert.deepEqual([heard, waiting.length], [[9], 0])
+    for (user = 2; user <= 65; user++) {
+      line.identity(true)
+      host.last.reply(host.last.last('login'))
+      stand(0)
+      if (user < 65) await all()
+    }
+    user = 65
+    own(9)
+    await host.advance(300)
+    late()
+    await host.advance(300)
+    assert.deepEqual(heard, [9, 9])
+    assert.equal(host.last.last('$hl:ack'), undefined, 'the storage has answered nothing for user:65')
+    await all()
+    await host.advance(300)
+    assert.deepEqual(host.last.last('$hl:ack').data, { 'user:65': 9 })
+    line.destroy()
+  })
+
   story('in one life the 65th user gets stored pushes too: the user whose position is the oldest makes room, aloud', async () => {
     const errors = []
     const storage = memory()
