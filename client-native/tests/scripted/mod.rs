@@ -12,7 +12,7 @@ use heartline_client_native::{Backoff, Builder, Client};
 use heartline_protocol::{encode_respon, encode_respon_raw};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::Message;
@@ -183,6 +183,11 @@ impl Peer {
 
     pub async fn send_raw(&mut self, message: Message) {
         self.socket.send(message).await.expect("the client reads");
+    }
+
+    /// Bytes that stand for frames already.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.socket.get_mut().write_all(bytes).await
     }
 
     pub async fn push(&mut self, event: &str, msg: Value) {
