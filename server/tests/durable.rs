@@ -465,6 +465,52 @@ async fn the_disk_keeps_what_was_answered_over_a_restart() {
     assert_eq!(push_of(&mut phone).await, (1, json!("kept")));
 }
 
+/// A file that is deleted lives on for whoever has it open, and what is written to it is lost with the process.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_that_is_deleted_or_replaced_under_the_server_takes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = data.join("heartline.redb");
+    let delete = || std::fs::remove_dir_all(&data).unwrap();
+    let replace = || {
+        // Written beside it and moved over it: so it cannot get the same inode.
+        let other = data.join("other");
+        std::fs::write(&other, "something else").unwrap();
+        std::fs::rename(&other, &file).unwrap();
+    };
+    let losses: [&dyn Fn(); 2] = [&delete, &replace];
+    for lose in losses {
+        let line = Line::start(|config| config.store.path = Some(data.clone())).await;
+        send(&line, "kept").await;
+        lose();
+        let stored = r#"{"to":"user:6","event":"chat1","msg":1}"#;
+        let refused = async {
+            loop {
+                let (status, answer) = api(&line, "POST", "/api/v1/push", stored).await;
+                match status {
+                    503 => return answer.to_string(),
+                    status => assert_eq!(status, 200, "{answer}"),
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let refused = tokio::time::timeout(Duration::from_secs(30), refused).await;
+        let refused = refused.expect("a push was still stored after half a minute");
+        for part in ["heartline.redb was deleted or replaced", "restart"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        let live = r#"{"to":"user:6","event":"chat1","msg":1,"transient":true}"#;
+        let (status, answer) = api(&line, "POST", "/api/v1/push", live).await;
+        assert_eq!(status, 200, "{answer}");
+        line.server.shutdown().await;
+        let content = std::fs::read_to_string(&file).ok();
+        let theirs = content.is_none_or(|content| content == "something else");
+        assert!(theirs, "nothing is made anew at the path");
+        let _ = std::fs::remove_dir_all(&data);
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_stops_as_it_should_leaves_all_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();

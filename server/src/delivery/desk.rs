@@ -1,6 +1,7 @@
 //! The desk: what the rest of the server asks of durable delivery. One for the whole server, shared by all its threads.
 
 use super::acks::Acks;
+use super::clock::Clock;
 use super::reader::{self, ReadQueue, Subject};
 use super::receipts::{Awaited, Crowded, Waiting};
 use super::registration::Unregistered;
@@ -19,7 +20,6 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// Durable delivery of one server.
@@ -39,6 +39,7 @@ pub(super) struct Shared {
     pub questions: ReadQueue,
     pub hooks: Arc<dyn Hooks>,
     committer: Committer,
+    pub clock: Arc<Clock>,
     pub unregistered: Unregistered,
     pub unregistered_log: LineLimit,
     waiting: Arc<Waiting>,
@@ -130,8 +131,12 @@ impl Delivery {
         hooks: Arc<dyn Hooks>,
         max_push_bytes: u64,
     ) -> Result<Self, StartError> {
+        // Where the store cannot say, nothing speaks against the clock.
+        let clock = Arc::new(Clock::start(store.newest_ms().ok().flatten()));
+        let of_committer = clock.clone();
         let shared = Arc::new(Shared {
-            committer: Committer::start(store.clone(), unix_ms)?,
+            committer: Committer::start(store.clone(), move || of_committer.now_ms())?,
+            clock,
             store,
             hub,
             questions: ReadQueue::default(),
@@ -295,10 +300,6 @@ impl Shared {
         Ok(())
     }
 
-    pub fn now_ms(&self) -> u64 {
-        unix_ms()
-    }
-
     pub fn submit(
         &self,
         write: Write,
@@ -348,13 +349,6 @@ impl Shared {
         // Every change is whole before anything that could panic.
         self.acks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Milliseconds of Unix time.
-fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

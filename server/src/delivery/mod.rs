@@ -6,6 +6,7 @@
 //! - `reader` – the threads that look into the store, so that no shard ever waits for a disk
 //! - `registration` – how a new device is registered, and what becomes of its login where it cannot be
 //! - `receipts` – who waits to hear that a device has acknowledged
+//! - `clock` – what time it is, whatever the system's clock says for some seconds
 //! - `upkeep` – time: retention, deadlines of pushes that nobody acknowledged, and the hook that hears of them
 //!
 //! The order of things is what makes it lossless. A connection is registered at the hub first, then the store is asked where the
@@ -14,6 +15,7 @@
 
 mod acks;
 mod attach;
+mod clock;
 mod cursor;
 mod desk;
 mod look;

@@ -258,7 +258,7 @@ fn page(
         stream,
         after,
         limits,
-        shared.now_ms(),
+        shared.clock.past_ms(),
         |text| {
             frame::append(&mut frames, frame::Opcode::Text, text.as_bytes());
         },

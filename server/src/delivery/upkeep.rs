@@ -42,6 +42,8 @@ pub struct Undelivered {
 const TICK: Duration = Duration::from_millis(250);
 /// Every so many ticks, retention has its turn.
 const TRIM_TICKS: u64 = 20;
+/// Every so many ticks (a second) it is seen whether the store's file still stands at its path.
+const PLACE_TICKS: u64 = 4;
 /// Entries that retention may remove in one turn.
 const TRIM_BUDGET: usize = 2_000;
 /// Deadlines carried out in one tick.
@@ -84,10 +86,13 @@ fn tick(
     told: Option<&Arc<Mutex<Told>>>,
     ticks: u64,
 ) -> Result<(), StoreError> {
+    if ticks.is_multiple_of(PLACE_TICKS) {
+        shared.store.check_place();
+    }
     // Each whatever becomes of the other.
     let told = told.map_or(Ok(()), |told| tell_due(shared, told));
     if ticks.is_multiple_of(TRIM_TICKS) {
-        shared.store.trim(shared.now_ms(), TRIM_BUDGET)?;
+        shared.store.trim(shared.clock.past_ms(), TRIM_BUDGET)?;
         registration::try_again(shared)?;
     }
     told
@@ -139,7 +144,10 @@ enum Fired {
 
 fn tell_due(shared: &Shared, told: &Arc<Mutex<Told>>) -> Result<(), StoreError> {
     // A little late, so that acknowledgements which came in time are written by then.
-    let until_ms = shared.now_ms().saturating_sub(4 * TICK.as_millis() as u64);
+    let until_ms = shared
+        .clock
+        .past_ms()
+        .saturating_sub(4 * TICK.as_millis() as u64);
     for deadline in shared.store.due(until_ms, DEADLINES)? {
         let key = (deadline.at_ms, deadline.push.clone());
         let known = lock(told).get(&key).copied();

@@ -72,7 +72,10 @@ impl Committer {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(store: Arc<dyn Store>, now_ms: fn() -> u64) -> std::io::Result<Self> {
+    pub fn start(
+        store: Arc<dyn Store>,
+        now_ms: impl Fn() -> u64 + Send + 'static,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let of_thread = queue.clone();
         let thread = std::thread::Builder::new()

@@ -9,8 +9,8 @@ use super::promise::{
     StoreError, StreamState, Trimmed, Write, WriteError,
 };
 use super::rows::{Row, device_state, entry_is_intact, push_is_intact, read_places};
-use super::tables::{DEADLINES, DEVICES, ENTRIES, NAMES, PUSHES, STREAMS, look};
-use redb::ReadTransaction;
+use super::tables::{AGES, DEADLINES, DEVICES, ENTRIES, NAMES, PUSHES, STREAMS, look};
+use redb::{ReadTransaction, ReadableTable};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -259,6 +259,18 @@ impl Store for EmbeddedStore {
         };
         *aged = chore.last;
         Ok(done)
+    }
+
+    fn newest_ms(&self) -> Result<Option<u64>, StoreError> {
+        self.engine.read(|transaction| {
+            let ages = transaction.open_table(AGES)?;
+            let newest = ages.last()?;
+            Ok(newest.map(|(key, _)| key.value().0))
+        })
+    }
+
+    fn check_place(&self) {
+        self.engine.check_place();
     }
 }
 

@@ -7,7 +7,7 @@ use super::room::Marks;
 use super::tables::Tables;
 use super::troubles::{Trouble, guarded, of_engine};
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageError};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 /// The engine of one store.
@@ -22,6 +22,8 @@ pub(super) struct Engine {
     heard_ms: AtomicU64,
     /// What the disk last refused, and until when it is not asked again.
     pause: Mutex<Option<(u64, StoreError)>>,
+    /// The file is not at its path any more: nothing is written or opened again until the process ends.
+    is_gone: AtomicBool,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ impl Engine {
             options,
             heard_ms: AtomicU64::new(0),
             pause: Mutex::default(),
+            is_gone: AtomicBool::new(false),
         })
     }
 
@@ -82,6 +85,7 @@ impl Engine {
         &self,
         work: impl Fn(&mut Tables<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StoreError> {
+        self.refuse_if_gone()?;
         let outcome = self.call(|database| self.write_in(database, &work));
         let refused = match &outcome {
             Err(error @ (StoreError::Full | StoreError::Io(_))) => Some(error),
@@ -157,6 +161,11 @@ impl Engine {
         if current.generation != ended {
             return Ok(());
         }
+        if (current.opened.as_ref()).is_some_and(|opened| opened.is_gone(&self.place)) {
+            self.set_gone();
+        }
+        // Opening would make a new file, or take up somebody else's.
+        self.refuse_if_gone()?;
         current.generation += 1;
         // The file's lock must be free before it is opened again.
         let before = current.opened.take();
@@ -174,6 +183,28 @@ impl Engine {
                 self.set_pause(Some(&error));
                 Err(error)
             }
+        }
+    }
+
+    /// Sees whether the file still stands at its path.
+    pub fn check_place(&self) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        if (current.opened.as_ref()).is_some_and(|opened| opened.is_gone(&self.place)) {
+            self.set_gone();
+        }
+    }
+
+    fn set_gone(&self) {
+        if !self.is_gone.swap(true, Relaxed) {
+            let error = StoreError::Gone(self.name.clone());
+            tracing::error!(%error, "the store's file is gone: pushes that are to be stored are refused");
+        }
+    }
+
+    fn refuse_if_gone(&self) -> Result<(), StoreError> {
+        match self.is_gone.load(Relaxed) {
+            true => Err(StoreError::Gone(self.name.clone())),
+            false => Ok(()),
         }
     }
 

@@ -57,6 +57,18 @@ fn open_and(
     Ok(file)
 }
 
+/// What tells one file from another: its device and its inode. `None` where the system has no such thing.
+#[cfg(unix)]
+pub(super) fn identity(found: &std::fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(_: &std::fs::Metadata) -> Option<(u64, u64)> {
+    None
+}
+
 /// What the disk has left together with what the file holds, of which nobody knows how much is free.
 #[cfg(unix)]
 pub(super) fn room(path: &Path) -> Option<u64> {

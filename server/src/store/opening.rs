@@ -16,6 +16,7 @@ use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableHandle,
 };
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -61,6 +62,8 @@ pub(super) enum Place {
 /// An engine that is open.
 pub(super) struct Opened {
     pub database: Database,
+    /// Which file it is: see [`folder::identity`]. `None` where it is none.
+    file: Option<(u64, u64)>,
     /// Of `process`: its commits wait for the disk while this is set.
     waits: Option<Arc<AtomicBool>>,
 }
@@ -118,6 +121,7 @@ impl Opened {
 
     fn begin(place: &Place, options: &Options, marks: &Marks) -> Result<Self, StoreError> {
         let mut builder = Database::builder();
+        let mut identity = None;
         builder.set_cache_size(options.cache_bytes);
         let opened = match place {
             Place::Memory(memory) => {
@@ -134,6 +138,7 @@ impl Opened {
                 let of_marks = file
                     .try_clone()
                     .map_err(|error| troubles::of_io(&error, Some(path)))?;
+                identity = (of_marks.metadata().ok()).and_then(|found| folder::identity(&found));
                 let give_back = Box::new(move |end| folder::give_back(&of_marks, end));
                 FileBackend::new(file).and_then(|file| {
                     let file =
@@ -142,7 +147,9 @@ impl Opened {
                 })
             }
         };
-        opened.map_err(|error| of_opening(&place.name(), error))
+        let mut opened = opened.map_err(|error| of_opening(&place.name(), error))?;
+        opened.file = identity;
+        Ok(opened)
     }
 
     fn upon(
@@ -162,7 +169,23 @@ impl Opened {
                 (builder.create_with_backend(backend)?, Some(waits))
             }
         };
-        Ok(Self { database, waits })
+        let file = None;
+        Ok(Self {
+            database,
+            file,
+            waits,
+        })
+    }
+
+    /// Whether another file stands where this one was opened, or none. A path that cannot be looked at proves nothing.
+    pub fn is_gone(&self, place: &Place) -> bool {
+        let (Place::File(path), Some(file)) = (place, self.file) else {
+            return false;
+        };
+        match std::fs::metadata(path) {
+            Ok(found) => folder::identity(&found).is_some_and(|found| found != file),
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
     }
 
     /// What is there is of this format, or nothing is.

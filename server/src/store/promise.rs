@@ -88,6 +88,18 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the store cannot be written; then nothing was removed.
     fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError>;
+
+    /// When the newest push that the store remembers was stored; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn newest_ms(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    /// Sees whether the store's file still stands at its path. Where it does not, an error is logged once, and everything that
+    /// writes is refused from then on ([`StoreError::Gone`]).
+    fn check_place(&self) {}
 }
 
 /// Numbers of which epochs are made, each as random as its source.
@@ -265,6 +277,11 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The file is no longer at its path: what would be written now would be lost with the process.
+    #[error(
+        "{0} was deleted or replaced while the server had it open, so nothing is stored any more: put its folder in order (store.path) and restart the server"
+    )]
+    Gone(String),
     /// The disk failed.
     #[error("the disk failed: {0}")]
     Io(String),

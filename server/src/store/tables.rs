@@ -36,7 +36,7 @@ pub(super) const DEVICES: TableDefinition<'_, (u64, &str), DeviceRow> =
 /// By id.
 pub(super) const PUSHES: TableDefinition<'_, &str, PushRow> = TableDefinition::new("pushes");
 /// When, and the id.
-const AGES: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("ages");
+pub(super) const AGES: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("ages");
 /// When, and the id.
 pub(super) const DEADLINES: TableDefinition<'_, (u64, &str), ()> =
     TableDefinition::new("deadlines");

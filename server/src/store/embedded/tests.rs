@@ -459,6 +459,33 @@ fn retention_takes_the_front_and_says_so() {
 }
 
 #[test]
+fn a_message_stamped_in_the_future_keeps_nothing_behind_it() {
+    let short = Retention {
+        max_age_ms: 1_000,
+        ..ALL
+    };
+    everywhere(short, |store| {
+        let stamps = [9_000_000, 10, 8_000_000, 20, 5_000];
+        for at_ms in stamps {
+            let push = push(&at_ms.to_string(), &["user:1"], "{}");
+            write(store, at_ms, Write::Push(push)).unwrap();
+        }
+        assert_eq!(
+            store.trim(1_010, 100).unwrap().messages,
+            0,
+            "none is too old yet"
+        );
+        assert_eq!(store.trim(1_015, 100).unwrap().messages, 2);
+        assert_eq!(store.trim(5_500, 1).unwrap().messages, 1, "the budget");
+        assert_eq!(store.trim(5_500, 100).unwrap().messages, 1);
+        assert_eq!(read(store, 0, 9, 5_500), (vec![5], 5));
+        let stream = store.stream("user:1").unwrap().unwrap();
+        assert_eq!((stream.trimmed, stream.messages), (Offset(4), 1));
+        assert_eq!(store.newest_ms().unwrap(), Some(9_000_000));
+    });
+}
+
+#[test]
 fn retention_goes_round_all_streams_with_little_work_each_time() {
     let short = Retention {
         max_age_ms: 10,

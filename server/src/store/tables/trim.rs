@@ -2,7 +2,7 @@
 //! nothing; only where there is something is it then removed.
 
 use super::super::promise::{Offset, Retention, Trimmed};
-use super::super::rows::Row;
+use super::super::rows::{EntryRow, Row, entry_is_intact};
 use super::{AGES, DEVICES, ENTRIES, EXPIRIES, Result, STREAMS, Tables};
 use redb::{ReadTransaction, ReadableTable, StorageError};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -58,11 +58,9 @@ pub(in super::super) fn look(
         let (name, row) = stream?;
         let (name, (id, ..)) = (name.value(), row.value());
         left -= 1;
-        let front = entries
-            .range((id, 0)..=(id, u32::MAX))?
-            .next()
-            .transpose()?;
-        let mut is_old = front.is_some_and(|(_, entry)| entry.value().0 < before_ms);
+        let (aged, passed) = aged_through(&entries, id, now_ms, before_ms)?;
+        left = left.saturating_sub(passed);
+        let mut is_old = aged.is_some();
         for device in devices.range((id, "")..(id + 1, ""))? {
             left = left.saturating_sub(1);
             is_old |= is_forgotten(device?.1.value().2, now_ms);
@@ -152,10 +150,17 @@ impl Tables<'_> {
         let Some(mut row) = self.row_if_intact(name)? else {
             return Ok(());
         };
+        let mut through = 0;
         while *left > 0
             && let Some((front, at_ms, expires_ms)) = self.front(row.id)?
-            && at_ms < before_ms
         {
+            if front > through && at_ms >= before_ms {
+                let (aged, _) = aged_through(&self.entries, row.id, now_ms, before_ms)?;
+                let Some(aged) = aged else {
+                    break;
+                };
+                through = aged;
+            }
             *left -= 1;
             self.take_out(&mut row, front)?;
             done.messages += 1;
@@ -173,6 +178,29 @@ impl Tables<'_> {
         }
         Ok(())
     }
+}
+
+/// The offset through which the messages of a stream are too old, and how many were passed over to find it. A message that is
+/// stamped later than now was stamped by a clock that was wrong: it is at least as old as the next one that is not, and must not
+/// keep that one. Only such messages are passed over, at most a stream's whole (`store.max_messages`).
+fn aged_through(
+    entries: &impl ReadableTable<(u64, u32), EntryRow>,
+    id: u64,
+    now_ms: u64,
+    before_ms: u64,
+) -> std::result::Result<(Option<u32>, usize), StorageError> {
+    let mut passed = 0;
+    for entry in entries.range((id, 0)..=(id, u32::MAX))? {
+        let (key, value) = entry?;
+        let (place, value) = (key.value(), value.value());
+        let is_ahead = value.0 > now_ms;
+        // The stamp of a damaged message says nothing of those before it.
+        if !is_ahead && (passed == 0 || entry_is_intact(place, value).is_ok()) {
+            return Ok(((value.0 < before_ms).then_some(place.1), passed));
+        }
+        passed += 1;
+    }
+    Ok((None, passed))
 }
 
 fn is_forgotten(seen_ms: u64, now_ms: u64) -> bool {
