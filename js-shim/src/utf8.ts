@@ -11,6 +11,6 @@ export function encodeUtf8(text: string): Uint8Array {
 /** The text of some bytes. Throws a URIError where they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   let escaped = ''
-  for (let i = 0; i < bytes.length; i++) escaped += (bytes[i] < 16 ? '%0' : '%') + bytes[i].toString(16)
+  for (const byte of bytes) escaped += `%${(byte + 256).toString(16).slice(1)}`
   return decodeURIComponent(escaped)
 }

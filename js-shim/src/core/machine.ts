@@ -51,8 +51,8 @@ export interface Machine {
   query<T>(work: (core: Engine['core'], id: number, now: number) => T): T | undefined
   /** Feeds by another call of the core than `feed`, which answers alike. */
   feedBy(work: (core: Engine['core'], id: number, now: number) => number): void
-  /** The outputs of one call, which are not acted on: each a kind and its numbers. */
-  outputs(work: (core: Engine['core'], id: number, now: number) => void): number[][]
+  /** The outputs of one call, which are not acted on: `STRIDE` numbers each, a kind and its arguments. */
+  outputs(work: (core: Engine['core'], id: number, now: number) => void): number[]
   /** Does `work` first and acts on the outputs afterwards. */
   hold(work: () => void): void
   /** Runs `work` once every output so far was acted on: at once, unless we are amid acting. */
@@ -65,7 +65,7 @@ export interface Machine {
 const SEEDS = 0x100000000
 
 /** Numbers per output in the queue. */
-const STRIDE = 4
+export const STRIDE = 4
 
 /** A timer that was set longer ago than this is set anew: it may have stood still while the clock ran on. */
 const TRUSTED_MS = 1000
@@ -179,10 +179,7 @@ export function createMachine(host: Host, owner: MachineOwner, recorder?: Record
   const outputs: Machine['outputs'] = (work) => {
     const from = queue.length
     query(work)
-    const found: number[][] = []
-    for (let at = from; at < queue.length; at += STRIDE) found.push(queue.slice(at, at + STRIDE))
-    queue.length = Math.min(from, queue.length)
-    return found
+    return queue.splice(from)
   }
 
   const hold: Machine['hold'] = (work) => {

@@ -10,6 +10,7 @@ import { In, NONE, Out, PLACE_SHIFT } from './codes'
 import type { Exchange } from './exchange'
 import type { Link } from './link'
 import type { Hearer } from './listeners'
+import { STRIDE } from './machine'
 import type { Machine } from './machine'
 import type { Newsroom } from './news'
 import { uuidPrefix } from './prefix'
@@ -229,11 +230,12 @@ function createStreams(room: Room, options: DurableOptions): Streams {
   }
 
   const hearersOf = (body: number): Hearer[] => {
-    const outputs = machine.outputs((core, id, now) => {
+    const numbers = machine.outputs((core, id, now) => {
       core.text(exchange.payload(body).event)
       core.deliver_turn(id, now, body)
     })
-    return outputs.map(([, listener]) => room.hearer(listener)!).filter(Boolean)
+    const listeners = numbers.filter((_, at) => at % STRIDE === 1)
+    return listeners.map((listener) => room.hearer(listener)!).filter(Boolean)
   }
 
   const turn = (stream: number, number: number, body: number) => {

@@ -73,9 +73,8 @@ function subscribe(api: MiniApi, on: On, listener: Listener): () => void {
     const all = (hub[on] = new Set())
     quietly(() => api[on]!((event) => all.forEach((each) => each(event))))
   }
-  const heard: Listener = (event) => listener(event)
-  hub[on].add(heard)
-  return () => hub[on].delete(heard)
+  hub[on].add(listener)
+  return () => hub[on].delete(listener)
 }
 
 /** 'none' nearly everywhere; Alipay says NOTREACHABLE, or gives a flag. 'unknown' counts as a network. */

@@ -66,10 +66,8 @@ export function dialTask(
   }
   /** False: it was over already. */
   const end = () => {
-    const first = !isOver
-    isOver = true
     isOpen = false
-    return first
+    return !isOver && (isOver = true)
   }
   const fail = (error: unknown) => {
     if (end()) tell(() => events.error(describe(error)))
