@@ -343,3 +343,37 @@ async fn a_device_without_a_proper_name_is_not_made() {
         assert!(error.contains("names no device"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_parsed_is_given_up_at_once_and_reported() {
+    let server = Server::bind().await;
+    let client = durable(&server, &MemoryPositions::default())
+        .connect()
+        .expect("a client");
+    let mut news = client.news();
+    let (_consumer, mut handled) = consume(&client);
+    let mut peer = server.accept().await;
+    attach(&mut peer).await;
+    peer.send(encode_attached("user:6", EPOCH, 0)).await;
+    let text = r#"{"event":"chat1","msg":"no number","type":"app"}"#;
+    peer.send(append_place(text, "user:6", 1)).await;
+    stored(&mut peer, 2).await;
+    acked(&mut peer, 2).await;
+    assert_eq!(handled.recv().await, Some(2), "the stream goes on");
+    let mut failures = 0;
+    soon("the news", async {
+        loop {
+            match news.recv().await.expect("news") {
+                News::HandlerFailed { push, error } => {
+                    failures += 1;
+                    assert_eq!(push.expect("a push").event(), "chat1");
+                    assert!(error.contains("invalid type"), "{error}");
+                }
+                News::Poisoned { offset, .. } => return assert_eq!(offset, 1),
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert_eq!(failures, 1, "once, and not five times");
+}

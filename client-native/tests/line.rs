@@ -461,3 +461,21 @@ async fn a_stopped_client_starts_again_on_request() {
         .expect("no gap");
     assert!(server.stays_lonely(200).await);
 }
+
+#[tokio::test]
+async fn what_the_system_reports_of_a_failed_dial_is_in_the_news() {
+    let server = Server::bind().await;
+    let client = server.builder().build().expect("a client");
+    let mut news = client.news();
+    drop(server);
+    client.start();
+    let detail = soon("the failed dial", async {
+        loop {
+            if let News::Disconnected { detail, .. } = news.recv().await.expect("news") {
+                return detail;
+            }
+        }
+    });
+    let detail = detail.await.expect("the system gives a reason");
+    assert!(detail.contains("refused"), "{detail}");
+}
