@@ -54,11 +54,15 @@ pub enum Mutant {
     LoginAcksReceived,
     /// A delivery is made to a connection whatever user has logged in there since it was addressed.
     LoginNotCompared,
+    /// A gap of another epoch ends one message too late.
+    EpochGapTooLong,
+    /// A gap of retention ends one message too early.
+    RetentionGapTooShort,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::AckBeforeCallback,
         Self::PersistBeforeCallback,
         Self::SubscribeAfterRead,
@@ -84,6 +88,8 @@ impl Mutant {
         Self::AckUnstored,
         Self::LoginAcksReceived,
         Self::LoginNotCompared,
+        Self::EpochGapTooLong,
+        Self::RetentionGapTooShort,
     ];
 
     /// The mistake of this name, in any spelling of dashes and cases.

@@ -82,3 +82,6 @@ fn another(epoch: Epoch, missing: Missing, head: Offset) -> Start {
         handled: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ pub fn read_page(
         bytes,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::mutant::Mutant;
 use crate::network::LinkId;
 use crate::stage::Stage;
 use heartline_protocol::{CloseCode, GapReason, ServerFrame, User, decode_server, encode_gap};
-use heartline_server::delivery::{Ask, Live, Start, look_up, read_page, tell_start};
+use heartline_server::delivery::{Ask, Live, Missing, Start, look_up, read_page, tell_start};
 use heartline_server::hub::ConnectionRef;
 use heartline_server::store::{Epoch, Offset, Store, StoreError, Write};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Server {
                 }
                 Ok(start.map(|mut start| {
                     start.handled = start.handled.filter(|_| is_said);
-                    self.attached(stream, &question.device, start)
+                    self.attached(stage, stream, &question.device, start)
                 }))
             }
             Ask::Page(after, limits) => {
@@ -110,12 +110,19 @@ impl Server {
     }
 
     /// The answer to a device that begins here.
-    pub(super) fn attached(&mut self, stream: &str, device: &Arc<str>, start: Start) -> Answer {
+    pub(super) fn attached(
+        &mut self,
+        stage: &Stage,
+        stream: &str,
+        device: &Arc<str>,
+        mut start: Start,
+    ) -> Answer {
         let epoch = start.cursor.epoch();
         if let Ok(user) = User::parse(stream) {
             let handled = start.handled.unwrap_or_default();
             self.acks.note(&user, device, epoch, handled);
         }
+        start.gap = start.gap.map(|gap| told(stage, gap));
         let mut texts = Vec::new();
         tell_start(stream, &start, |text| texts.push(text.to_owned()));
         Answer::Attached(start, texts)
@@ -164,8 +171,9 @@ impl Server {
                 Ok(missing) => {
                     stage.count("pages");
                     if let Some(missing) = missing.filter(|_| !stage.is(Mutant::GapUntold)) {
+                        let (missing, reason) = told(stage, (missing, GapReason::Retention));
                         let (from, to) = (missing.from.0, missing.to.0);
-                        let (stream, reason) = (user.as_str(), GapReason::Retention);
+                        let stream = user.as_str();
                         let text = encode_gap(stream, facts.epoch.0, from, to, reason);
                         self.send(stage, link, text);
                     }
@@ -230,4 +238,15 @@ impl Server {
         }
         self.send(stage, link, text);
     }
+}
+
+/// A gap as it is told: true, but for the mistakes that move its end.
+fn told(stage: &Stage, (mut missing, reason): (Missing, GapReason)) -> (Missing, GapReason) {
+    if stage.is(Mutant::EpochGapTooLong) && reason == GapReason::Epoch {
+        missing.to.0 += 1;
+    }
+    if stage.is(Mutant::RetentionGapTooShort) && reason == GapReason::Retention {
+        missing.to.0 -= 1;
+    }
+    (missing, reason)
 }

@@ -156,7 +156,7 @@ impl Server {
                 }
                 let start = start(&state, known.acked, position.as_ref());
                 let device: Arc<str> = (&**device).into();
-                let answer = self.attached(stream, &device, start);
+                let answer = self.attached(stage, stream, &device, start);
                 self.posts(stage, link, turn, answer);
             }
             (
@@ -222,7 +222,7 @@ impl Server {
                 if !stage.is(Mutant::RegistrationForgotten) {
                     self.unregistered.push(((&**stream).into(), device.clone()));
                 }
-                self.attached(stream, &device, start)
+                self.attached(stage, stream, &device, start)
             }
             Err(_) => Answer::Failed,
         }

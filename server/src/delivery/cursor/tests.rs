@@ -100,6 +100,81 @@ fn a_large_message_closes_the_window_and_its_acknowledgement_opens_it() {
     assert!(cursor.next_read().is_some());
 }
 
+/// A page of messages up to `through`, of so many bytes together.
+fn page_of(after: u32, through: u32, head: u32, bytes: usize) -> PageFacts {
+    PageFacts {
+        bytes,
+        ..page(after, through, head)
+    }
+}
+
+#[test]
+fn the_bytes_of_pages_fill_the_window_and_what_is_left_bounds_the_next() {
+    let mut cursor = cursor(0, 9);
+    assert_eq!(cursor.next_read().unwrap().1.bytes, PAGE_BYTES);
+    assert_eq!(cursor.page(&page_of(0, 2, 9, WINDOW_BYTES - 10)), Ok(None));
+    assert_eq!(cursor.next_read().unwrap().1.bytes, 10);
+    assert_eq!(cursor.page(&page_of(2, 3, 9, 9)), Ok(None));
+    assert_eq!(cursor.next_read().unwrap().1.bytes, 1, "one byte is room");
+    assert_eq!(cursor.page(&page_of(3, 4, 9, 1)), Ok(None));
+    assert_eq!(cursor.next_read(), None, "the window is full to the byte");
+}
+
+#[test]
+fn an_acknowledgement_gives_back_the_bytes_of_what_it_covers_and_no_more() {
+    let mut cursor = cursor(0, 9);
+    assert!(cursor.next_read().is_some());
+    assert_eq!(cursor.page(&page_of(0, 2, 9, 50)), Ok(None));
+    assert!(cursor.next_read().is_some());
+    assert_eq!(cursor.page(&page_of(2, 5, 9, WINDOW_BYTES - 50)), Ok(None));
+    cursor.ack(Offset(1));
+    assert_eq!(
+        cursor.next_read(),
+        None,
+        "part of a span gives nothing back"
+    );
+    cursor.ack(Offset(2));
+    assert_eq!(cursor.in_flight(), 3);
+    assert_eq!(cursor.next_read().unwrap().1.bytes, 50);
+    assert_eq!(cursor.page(&page_of(5, 6, 9, 50)), Ok(None));
+    assert_eq!(cursor.next_read(), None);
+    cursor.ack(Offset(5));
+    let room = PAGE_BYTES.min(WINDOW_BYTES - 50);
+    assert_eq!(cursor.next_read().unwrap().1.bytes, room);
+    assert_eq!(cursor.page(&page_of(6, 9, 9, WINDOW_BYTES - 50)), Ok(None));
+    assert_eq!(cursor.live(EPOCH, Offset(10), 1), Live::Later, "full");
+    cursor.ack(Offset(9));
+    assert_eq!(cursor.in_flight(), 0);
+}
+
+#[test]
+fn live_messages_fill_the_window_together_with_pages() {
+    let mut cursor = cursor(0, 1);
+    assert!(cursor.next_read().is_some());
+    assert_eq!(cursor.page(&page_of(0, 1, 1, WINDOW_BYTES / 2)), Ok(None));
+    let rest = WINDOW_BYTES / 2 - 1;
+    assert_eq!(cursor.live(EPOCH, Offset(2), rest), Live::Send);
+    assert_eq!(cursor.live(EPOCH, Offset(3), 500), Live::Send, "one more");
+    assert_eq!(cursor.live(EPOCH, Offset(4), 1), Live::Later);
+}
+
+#[test]
+fn a_gap_ends_at_the_last_that_was_removed() {
+    for (trimmed, gap) in [(1, None), (2, None), (3, Some((3, 3))), (4, Some((3, 4)))] {
+        let mut cursor = cursor(2, 9);
+        assert!(cursor.next_read().is_some());
+        let facts = PageFacts {
+            trimmed: Offset(trimmed),
+            ..page(4, 9, 9)
+        };
+        let missing = gap.map(|(from, to)| Missing {
+            from: Offset(from),
+            to: Offset(to),
+        });
+        assert_eq!(cursor.page(&facts), Ok(missing));
+    }
+}
+
 #[test]
 fn nobody_acknowledges_what_was_not_sent() {
     let mut cursor = cursor(5, 5);

@@ -193,6 +193,94 @@ async fn a_deadline_that_the_store_does_not_let_go_of_is_told_once_all_the_same(
     assert_eq!(heard.0.load(Relaxed), 1);
 }
 
+/// What was told, and when.
+#[derive(Debug, Default)]
+struct Recording(std::sync::Mutex<Vec<(std::time::SystemTime, crate::delivery::Undelivered)>>);
+
+impl Hooks for Recording {
+    fn undelivered(&self, undelivered: &crate::delivery::Undelivered) {
+        let told = (std::time::SystemTime::now(), undelivered.clone());
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+/// A server that starts over a store in which a deadline waits.
+#[tokio::test]
+async fn undelivered_names_whose_devices_of_the_time_have_not_acknowledged_and_not_before_time() {
+    let (_poll, hub) = hub();
+    let store = Arc::new(Late::new());
+    let begun = std::time::SystemTime::now();
+    let now_ms = begun
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as u64;
+    let put = |write| {
+        store
+            .inner
+            .commit(now_ms, &[write])
+            .unwrap()
+            .remove(0)
+            .unwrap()
+    };
+    let register = |stream: &str, device: &str| {
+        put(Write::Register {
+            stream: stream.into(),
+            device: device.into(),
+            keep: Vec::new(),
+        })
+    };
+    let push = |id: &str| {
+        let mut push = draft(&User::parse("user:1").unwrap()).push;
+        push.id = id.into();
+        push.streams = (1..=4).map(|n| format!("user:{n}").into()).collect();
+        push.undelivered_ms = (id == "deadline").then_some(1);
+        put(Write::Push(push))
+    };
+    let ack = |stream: &str, device: &str, offset| {
+        let epoch = store.inner.stream(stream).unwrap().unwrap().epoch;
+        put(Write::Ack {
+            stream: stream.into(),
+            device: device.into(),
+            epoch,
+            offset: Offset(offset),
+        })
+    };
+    for (stream, device) in [
+        ("user:1", "a"),
+        ("user:1", "b"),
+        ("user:2", "a"),
+        ("user:3", "a"),
+    ] {
+        register(stream, device);
+    }
+    push("before");
+    push("deadline");
+    push("behind");
+    // Of `user:1` one of two has it; of `user:2` the one that was there has what came before, and the one that came later has all
+    // that came since; `user:3` has it to the offset; `user:4` has nobody.
+    ack("user:1", "b", 3);
+    ack("user:2", "a", 1);
+    register("user:2", "late");
+    push("last");
+    ack("user:2", "late", 4);
+    ack("user:3", "a", 2);
+    let heard = Arc::new(Recording::default());
+    let _delivery = Delivery::start(store.clone(), hub, heard.clone(), u64::MAX).unwrap();
+    while !store.inner.due(u64::MAX, 1).unwrap().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let told = heard.0.lock().unwrap().clone();
+    let [(at, undelivered)] = &told[..] else {
+        panic!("told once: {told:?}");
+    };
+    assert_eq!(&*undelivered.push, "deadline");
+    let to: Vec<&str> = undelivered.to.iter().map(|to| &**to).collect();
+    assert_eq!(to, ["user:2", "user:4"]);
+    // Acknowledgements that came in time have a second to be written.
+    let waited = at.duration_since(begun).unwrap();
+    assert!(waited.as_millis() >= 1_000, "{waited:?}");
+}
+
 #[tokio::test]
 async fn a_push_whose_acknowledgements_find_no_room_to_wait_is_refused_and_not_stored() {
     let (_poll, hub) = hub();

@@ -5,6 +5,7 @@ use crate::store::{Durability, Epoch, Push, Retention};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+mod borders;
 mod damage;
 mod disk;
 mod model;
