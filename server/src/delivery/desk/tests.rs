@@ -258,7 +258,7 @@ async fn undelivered_names_whose_devices_of_the_time_have_not_acknowledged_and_n
     push("behind");
     // Of `user:1` one of two has it; of `user:2` the one that was there has what came before, and the one that came later has all
     // that came since; `user:3` has it to the offset; `user:4` has nobody.
-    ack("user:1", "b", 3);
+    ack("user:1", "a", 3);
     ack("user:2", "a", 1);
     register("user:2", "late");
     push("last");
