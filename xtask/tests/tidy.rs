@@ -240,6 +240,32 @@ fn the_two_readmes_tell_the_same() {
     assert_eq!(english, shape("README.zh-CN.md"));
 }
 
+/// A row that one language has and the other lacks is a setting, a status or a field that its readers never hear of.
+#[test]
+fn pages_in_two_languages_have_the_same_headings_and_table_rows() {
+    let docs = root().join("docs");
+    let shape = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+        (count("## "), count("### "), count("|"))
+    };
+    let mut pairs = 0;
+    for entry in fs::read_dir(&docs).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".zh-CN.md") else {
+            continue;
+        };
+        let english = docs.join(format!("{stem}.md"));
+        assert_eq!(
+            shape(&english),
+            shape(&docs.join(&name)),
+            "{stem}.md and {name}"
+        );
+        pairs += 1;
+    }
+    assert!(pairs >= 5, "{pairs} pages exist in Chinese");
+}
+
 #[test]
 fn nothing_names_the_machine_it_was_made_on() {
     let listed = Command::new("git")
