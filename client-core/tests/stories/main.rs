@@ -8,6 +8,7 @@ mod heartbeat;
 mod legacy;
 mod line;
 mod login;
+mod positions;
 mod requests;
 mod routing;
 mod streams;
