@@ -2,11 +2,13 @@
 
 mod scripted;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use heartline_client_native::{
-    Builder, Client, Consumer, FilePositions, Gap, MemoryPositions, News, Push,
+    Builder, Client, Consumer, FilePositions, Gap, MemoryPositions, News, PositionStore, Push,
+    StoredPosition,
 };
 use heartline_protocol::{GapReason as Reason, append_place, encode_attached, encode_gap};
 use scripted::{Asked, Peer, Server, quiet, soon};
@@ -376,4 +378,119 @@ async fn what_cannot_be_parsed_is_given_up_at_once_and_reported() {
     })
     .await;
     assert_eq!(failures, 1, "once, and not five times");
+}
+
+/// A storage that holds what it is made with, and fails while it is told to.
+#[derive(Clone, Default)]
+struct Storage {
+    known: Vec<(Box<str>, StoredPosition)>,
+    fails: Arc<AtomicBool>,
+    forgotten: Arc<Mutex<Vec<String>>>,
+}
+
+impl PositionStore for Storage {
+    fn load(&mut self) -> io::Result<Vec<(Box<str>, StoredPosition)>> {
+        Ok(self.known.clone())
+    }
+
+    fn save(&mut self, _: &str, _: StoredPosition) -> io::Result<()> {
+        match self.fails.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("the disk is full")),
+            false => Ok(()),
+        }
+    }
+
+    fn forget(&mut self, stream: &str) -> io::Result<()> {
+        self.forgotten
+            .lock()
+            .expect("no panic")
+            .push(stream.to_owned());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_position_that_could_not_be_stored_is_not_acknowledged_until_it_is() {
+    let server = Server::bind().await;
+    let storage = Storage::default();
+    let client = server.builder().durable("phone-1", storage.clone());
+    let client = client.connect().expect("a client");
+    let mut news = client.news();
+    let (_consumer, mut heard) = consume(&client);
+    let mut peer = server.accept().await;
+    attach(&mut peer).await;
+    peer.send(encode_attached("user:6", EPOCH, 40)).await;
+    stored(&mut peer, 41).await;
+    acked(&mut peer, 41).await;
+
+    storage.fails.store(true, Ordering::Relaxed);
+    stored(&mut peer, 42).await;
+    assert_eq!(soon("a push", heard.recv()).await, Some(41));
+    assert_eq!(soon("a push", heard.recv()).await, Some(42));
+    let not_stored = async {
+        loop {
+            if let News::PositionNotStored {
+                stream,
+                handled,
+                error,
+            } = news.recv().await.expect("news")
+            {
+                return (stream, handled, error);
+            }
+        }
+    };
+    let (stream, handled, error) = soon("the news", not_stored).await;
+    assert_eq!((&*stream, handled), ("user:6", 42));
+    assert!(error.contains("the disk is full"), "{error}");
+    // Acknowledgements wait 200 ms for each other.
+    assert!(
+        quiet(500, peer.text()).await,
+        "nothing that is not stored is acknowledged"
+    );
+
+    storage.fails.store(false, Ordering::Relaxed);
+    acked(&mut peer, 42).await;
+}
+
+#[tokio::test]
+async fn a_device_that_remembers_64_streams_makes_room_for_another_and_says_so() {
+    let server = Server::bind().await;
+    let others = (100..164).map(|id| {
+        let position = StoredPosition {
+            epoch: 7,
+            handled: 1,
+        };
+        (format!("user:{id}").into(), position)
+    });
+    let storage = Storage {
+        known: others.collect(),
+        ..Storage::default()
+    };
+    let client = server.builder().durable("phone-1", storage.clone());
+    let client = client.build().expect("a client");
+    let mut news = client.news();
+    let (_consumer, mut heard) = consume(&client);
+    client.start();
+    let mut peer = server.accept().await;
+    attach(&mut peer).await;
+    peer.send(encode_attached("user:6", EPOCH, 0)).await;
+    stored(&mut peer, 1).await;
+    assert_eq!(
+        soon("the push of the 65th user", heard.recv()).await,
+        Some(1)
+    );
+    acked(&mut peer, 1).await;
+    let forgotten = async {
+        loop {
+            if let News::PositionForgotten { stream } = news.recv().await.expect("news") {
+                return stream;
+            }
+        }
+    };
+    assert_eq!(
+        &*soon("the news", forgotten).await,
+        "user:100",
+        "the one stored longest ago"
+    );
+    assert_eq!(*storage.forgotten.lock().expect("no panic"), ["user:100"]);
 }

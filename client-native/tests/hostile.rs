@@ -3,6 +3,7 @@
 
 mod scripted;
 
+use heartline_client_native::{CloseReason, News};
 use scripted::{Server, soon};
 
 /// 40 MiB of pings are answered with as many bytes of pongs.
@@ -42,4 +43,32 @@ fn resident_kib() -> u64 {
     number
         .and_then(|kib| kib.parse().ok())
         .expect("VmRSS in KiB")
+}
+
+/// Each question of the protocol is answered by a message of ours, and those wait in a queue that has a bound.
+#[tokio::test]
+async fn a_server_that_asks_and_reads_no_answer_is_left_at_a_bound() {
+    let server = Server::bind().await;
+    let client = server.builder().connect().expect("a client");
+    let mut news = client.news();
+    let mut peer = server.accept_login().await;
+    soon("the login", client.ready()).await.expect("ready");
+
+    let question = format!(r#"{{"type":"ping","uuid":"{}"}}"#, "u".repeat(80));
+    let mut frame = vec![0x81, u8::try_from(question.len()).expect("a short frame")];
+    frame.extend_from_slice(question.as_bytes());
+    let questions = frame.repeat(400);
+    let flood = async move { while peer.send_bytes(&questions).await.is_ok() {} };
+    let ended = async {
+        loop {
+            if let News::Disconnected { reason, detail } = news.recv().await.expect("news") {
+                return (reason, detail);
+            }
+        }
+    };
+    let both = async { tokio::join!(flood, ended).1 };
+    let (reason, detail) = soon("the client ends the line", both).await;
+    assert_eq!(reason, CloseReason::Error);
+    let detail = detail.expect("a reason");
+    assert!(detail.contains("the server reads nothing"), "{detail}");
 }
