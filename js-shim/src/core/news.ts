@@ -34,7 +34,9 @@ export function createNewsroom({ debug, onListenerError }: Pick<ClientOptions, '
 
   const guard: Newsroom['guard'] = (fn, argument) => {
     try {
-      settle(fn(argument), report)
+      const answer = fn(argument)
+      // This is the path of every message, and nearly always it is no promise.
+      if (typeof answer === 'object') settle(answer, report)
     } catch (error) {
       report(error)
     }

@@ -16,15 +16,15 @@ export interface FrameTaker {
 }
 
 /**
- * Hands one frame of this epoch to its taker, and never throws by itself. A byte-order mark is skipped. No frame object in
- * between: this is the path of every message.
+ * Hands one frame of this epoch to its taker, and never throws by itself. No frame object in between, and the byte-order
+ * mark is looked for only where the parser stumbles: this is the path of every message.
  */
 export function decode(epoch: number, text: string, to: FrameTaker): void {
   let body: any
   try {
-    body = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
+    body = JSON.parse(text)
   } catch (_) {
-    // No frame at all.
+    body = parseMarked(text)
   }
   // A text, a number or a list has none of these members, and so is none of ours.
   const type = body && body.type
@@ -37,6 +37,15 @@ export function decode(epoch: number, text: string, to: FrameTaker): void {
   } else if (type === '$hl') to.notice(epoch, body)
   else if (body && typeof body.event === 'string') to.push(epoch, body.event, body)
   else to.other(epoch)
+}
+
+/** Text that begins with a byte-order mark, parsed without it; undefined, which no JSON says, for what is none. */
+function parseMarked(text: string): any {
+  try {
+    return text.charCodeAt(0) === 0xfeff ? JSON.parse(text.slice(1)) : undefined
+  } catch (_) {
+    return undefined
+  }
 }
 
 /** The uuid as it was written: a number keeps its digits, which `JSON.parse` loses beyond 2^53 and in 1.10. */
